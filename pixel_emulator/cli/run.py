@@ -66,6 +66,8 @@ _DRAIN_SECONDS = 2.0
         "offline",
         "http2",
         "fast_path",
+        "ca_dir",
+        "cert",
         "max_calls",
     ),
     port=0,

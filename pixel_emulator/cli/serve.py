@@ -49,7 +49,10 @@ _DRAIN_SECONDS = 1.0
     "offline",
     "http2",
     "fast_path",
+    "ca_dir",
+    "cert",
     "control_port",
+    "control_host",
     "control_token",
     "max_calls",
 )

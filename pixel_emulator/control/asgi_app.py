@@ -15,6 +15,7 @@ from pixel_emulator.control.problems import ProblemError
 from pixel_emulator.control.request_context import AppState, RequestContext
 from pixel_emulator.control.route import Route, read_body, read_query
 from pixel_emulator.control.routes import ROUTES
+from pixel_emulator.proxy.hosts import is_loopback
 
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _SAME_SITE = ("same-origin", "none")
@@ -28,7 +29,8 @@ _HEADERS = {
 class Middleware:
     """Rejects requests from other sites or without the token before they reach the application.
 
-    `public` are the paths that need no token. The paths in `token_in_query` also accept it as
+    `host` is what the API listens on: on loopback, a Host header has to name loopback. `public` are
+    the paths that need no token. The paths in `token_in_query` also accept it as
     `?token=…`, for clients that cannot send a header, such as a browser that fetches its PAC file.
     """
 
@@ -38,11 +40,14 @@ class Middleware:
         *,
         port: int,
         token: str,
+        host: str,
         public: Iterable[str],
         token_in_query: Iterable[str],
     ) -> None:
         self._app = app
-        self._hosts = {f"{name}:{port}" for name in _LOOPBACK_NAMES}
+        # In a network this machine has names that nobody here knows; there the token protects it.
+        names = (*_LOOPBACK_NAMES, f"[{host}]" if ":" in host else host.lower())
+        self._hosts = {f"{name}:{port}" for name in names} if is_loopback(host) else None
         self._token = token.encode()
         self._public = frozenset(public)
         self._by_query = frozenset(token_in_query)
@@ -64,12 +69,14 @@ class Middleware:
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         # The name of another site may resolve to this address (DNS rebinding).
-        hosts = headers.getlist("host")
-        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+        hosts = [host.lower() for host in headers.getlist("host")]
+        if len(hosts) != 1:
+            raise ProblemError("wrong-host", "There must be one Host header.")
+        if self._hosts is not None and hosts[0] not in self._hosts:
             allowed = ", ".join(sorted(self._hosts))
             raise ProblemError("wrong-host", f"The Host header must be one of {allowed}.")
         origin = headers.get("origin")
-        own = {f"http://{host}" for host in self._hosts}
+        own = {f"http://{host}" for host in self._hosts or hosts}
         site = headers.get("sec-fetch-site", "none")
         if site not in _SAME_SITE or (origin is not None and origin not in own):
             raise ProblemError("cross-site", f"It comes from {origin or site}.")
@@ -94,8 +101,8 @@ class Middleware:
         return len(tokens) == 1 and compare_digest(tokens[0].encode(), self._token)
 
 
-def application(state: AppState, *, port: int, token: str) -> ASGIApp:
-    """Return the application that serves `port` for clients with the `token`."""
+def application(state: AppState, *, port: int, token: str, host: str) -> ASGIApp:
+    """Return the application that serves `port` of `host` for clients with the `token`."""
     by_path: dict[str, list[Route]] = {}
     for route in ROUTES:
         by_path.setdefault(route.path, []).append(route)
@@ -112,6 +119,7 @@ def application(state: AppState, *, port: int, token: str) -> ASGIApp:
         app,
         port=port,
         token=token,
+        host=host,
         public=[route.path for route in ROUTES if not route.needs_token],
         token_in_query=[route.path for route in ROUTES if route.token_in_query],
     )

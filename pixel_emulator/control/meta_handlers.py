@@ -33,8 +33,8 @@ async def emulator(context: RequestContext) -> Response:
         return {
             "version": version("pixel-emulator"),
             "pid": os.getpid(),
-            "proxy": running.proxy,
-            "url": running.url,
+            "proxy": context.reachable(running.proxy),
+            "url": context.reachable(running.url),
             "port": running.port,
             "ca": str(running.authority.ca),
             "bundle": str(running.authority.bundle),
@@ -71,9 +71,8 @@ async def spki(context: RequestContext) -> Response:
 
 async def pac(context: RequestContext) -> Response:
     """Return a proxy configuration that routes a browser's pixels here, and nothing else."""
-    proxy = (await context.in_thread(lambda: _session_of_query(context).proxy)).removeprefix(
-        "http://"
-    )
+    own = await context.in_thread(lambda: _session_of_query(context).proxy)
+    proxy = context.reachable(own).removeprefix("http://")
     hosts = json.dumps([host.lower().rstrip(".") for host in context.emulator.settings.hosts])
     script = (
         "function FindProxyForURL(url, host) {\n"
@@ -93,12 +92,14 @@ async def env(context: RequestContext) -> Response:
         # Only the changes: this process's own variables are nobody else's business.
         changes = command_environment(
             {},
-            proxy=session.proxy,
+            proxy=context.reachable(session.proxy),
             spki=session.spki,
             stores=TrustStores(session.ca.parent, session.ca),
             hosts=session.hosts,
         )
-        return shell_exports({**changes.variables, "PIXEL_EMULATOR_URL": session.url})
+        return shell_exports(
+            {**changes.variables, "PIXEL_EMULATOR_URL": context.reachable(session.url)}
+        )
 
     return PlainTextResponse(await context.in_thread(exports))
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from pixel_emulator.core.model import JSON
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.proxy.hosts import is_any_address, is_loopback
 from pixel_emulator.runtime.output import redacted
 from pixel_emulator.runtime.session import LocalSession
 
@@ -68,6 +70,19 @@ class RequestContext:
     def number(self, name: str) -> int:
         """Return a query parameter as an int."""
         return int(self.query[name])
+
+    def reachable(self, url: str) -> str:
+        """Return a URL of the emulator as the client can reach it.
+
+        An emulator that listens on all addresses does not know which of them other machines use;
+        it has the name by which this client reached the control API.
+        """
+        name = self.request.url.hostname or ""
+        if not is_any_address(self.emulator.settings.host) or is_loopback(name):
+            return url
+        parts = urlsplit(url)
+        host = f"[{name}]" if ":" in name else name
+        return parts._replace(netloc=f"{host}:{parts.port}").geturl()
 
     async def in_thread[**P, T](
         self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs

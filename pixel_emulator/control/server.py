@@ -1,6 +1,7 @@
 """Server of the control API: its own port, in the emulator's event loop."""
 
 import asyncio
+import errno
 import logging
 import secrets
 import socket
@@ -14,19 +15,21 @@ import uvicorn
 from pixel_emulator.control.asgi_app import application
 from pixel_emulator.control.request_context import AppState
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.proxy.emulator import Emulator, url_of
 
 _STOP_TIMEOUT = 0.5
 """Seconds at the end for clients to read their responses."""
 
 _KEEP_ALIVE = 75
+_PASSIVE = socket.AI_PASSIVE  # an empty host means all addresses
 _THREADS = 8
 
 
 class Control:
-    """Serves the control API on a loopback port, as a context manager.
+    """Serves the control API on a port of its own, as a context manager.
 
-    `token` is the secret that clients must send: that of the emulator's settings, or a random one.
+    It listens on loopback unless the settings say otherwise. `token` is the secret that clients
+    must send: that of the emulator's settings, or a random one.
     Leave this context before the emulator's. Entering raises InputError if the port is not
     available.
     """
@@ -40,14 +43,15 @@ class Control:
     @property
     def url(self) -> str:
         """URL of the API: `http://127.0.0.1:PORT`."""
-        return f"http://127.0.0.1:{self.port}"
+        return url_of(self._emulator.settings.control_host, self.port)
 
     def __enter__(self) -> Self:
         loop = self._emulator.loop
         with ExitStack() as stack:
             threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pixel-emulator-control")
             stack.enter_context(threads)
-            listener = stack.enter_context(listen_on_loopback(self._emulator.settings.control_port))
+            settings = self._emulator.settings
+            listener = stack.enter_context(listen(settings.control_port, settings.control_host))
             self.port = listener.getsockname()[1]
             # Clients of the proxy connect from this machine, too; they must not reach the API.
             self._emulator.block_port(self.port)
@@ -68,24 +72,35 @@ class Control:
         self._running.close()
 
 
-def listen_on_loopback(port: int = 0) -> socket.socket:
-    """Listen on this port of the loopback address, or on a free one.
+def listen(port: int = 0, host: str = "127.0.0.1") -> socket.socket:
+    """Listen on this port of an address, or on a free one.
 
-    Connections wait in the backlog until the server accepts them. Raises InputError if the port is
-    not available.
+    Connections wait in the backlog until the server accepts them. Raises InputError if the host or
+    the port is not available.
     """
-    # asyncio sets TCP_NODELAY only if the socket names its protocol.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        infos = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=_PASSIVE)
+        # `localhost` is often both: its URL then says 127.0.0.1.
+        family, _, _, _, address = min(infos, key=lambda info: info[0] != socket.AF_INET)
+        # asyncio sets TCP_NODELAY only if the socket names its protocol.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    except (OSError, UnicodeError) as error:
+        issue = f"control_host: cannot listen on {host}: {error}"
+        raise InputError(InputIssue(issue)) from None
     # As asyncio does. Without it the port stays in TIME_WAIT for a minute.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", port))
+        listener.bind((address[0], port, *address[2:]))
         # SO_REUSEADDR lets two sockets bind the same port, but only one of them listen.
         listener.listen()
     except (OSError, OverflowError) as error:
         listener.close()
-        reason = f"{port} cannot be had: {error}; take another one, or 0 for a free one"
-        raise InputError(InputIssue(f"control_port: {reason}")) from None
+        if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL:
+            issue = f"control_host: {host} is no address of this machine"
+        else:
+            reason = f"{port} cannot be had: {error}"
+            issue = f"control_port: {reason}; take another one, or 0 for a free one"
+        raise InputError(InputIssue(issue)) from None
     return listener
 
 
@@ -97,7 +112,7 @@ class _ServerTask:
         self._listener = listener
         port = listener.getsockname()[1]
         config = uvicorn.Config(
-            application(state, port=port, token=token),
+            application(state, port=port, token=token, host=state.emulator.settings.control_host),
             access_log=False,
             date_header=False,
             http="h11",  # mitmproxy depends on it anyway

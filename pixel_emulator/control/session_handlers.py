@@ -31,7 +31,7 @@ async def open_session(context: RequestContext) -> Response:
         raise wrong_body(error) from None
     try:
         session = context.emulator.sessions.open(name, settings=settings)
-        data = await context.in_thread(_session_data, session)
+        data = await context.in_thread(_session_data, context, session)
     except InputError as error:
         raise ProblemError("name-taken", str(error)) from None
     return json_response(data, 201, {"location": f"/sessions/{session.name}"})
@@ -39,7 +39,7 @@ async def open_session(context: RequestContext) -> Response:
 
 async def session(context: RequestContext) -> Response:
     """Return where the clients of a session connect."""
-    return json_response(await context.in_thread(_session_data, context.session))
+    return json_response(await context.in_thread(_session_data, context, context.session))
 
 
 async def close_session(context: RequestContext) -> Response:
@@ -52,11 +52,11 @@ async def close_session(context: RequestContext) -> Response:
     return Response(status_code=204)
 
 
-def _session_data(session: LocalSession) -> Payload:
+def _session_data(context: RequestContext, session: LocalSession) -> Payload:
     return {
         "name": session.name,
-        "proxy": session.proxy,
-        "url": session.url,
+        "proxy": context.reachable(session.proxy),
+        "url": context.reachable(session.url),
         "ca": str(session.ca),
         "bundle": str(session.bundle),
         "spki": session.spki,

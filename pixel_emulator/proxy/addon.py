@@ -92,7 +92,7 @@ class PixelEmulator:
             flow.response = http_response(FALLBACK)  # nothing leaks if anything fails from here on
         routed = self.journals.route(request_of(flow, host), flow.client_conn)
         time = None if flow.live else datetime.fromtimestamp(flow.request.timestamp_start, UTC)
-        [(exchange, response)] = record_all(routed.journal, [routed.request], time)
+        [(exchange, response)] = record_all(routed.journal, [routed], time)
         if answering:
             flow.response = http_response(response, routed.request.method)
         if exchange:

@@ -21,9 +21,12 @@ from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings, settings
 
 PREFIX = "pixel_"
-# mitmproxy has listen_host, listen_port and mode for the first two, its tools show flows, and they
-# have no control API.
-_NOT_OPTIONS = {"host", "port", "fast_path", "control_port", "control_token"}
+# mitmproxy has listen_host, listen_port and mode for the first two, confdir and certs for the next
+# two; its tools show flows, and they have no control API.
+_NOT_OPTIONS = {
+    *("host", "port", "ca_dir", "cert", "fast_path"),
+    *("control_port", "control_host", "control_token"),
+}
 _OPTIONS = {
     f"{PREFIX}{setting.name}": setting for setting in settings() if setting.name not in _NOT_OPTIONS
 }

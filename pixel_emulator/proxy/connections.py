@@ -1,17 +1,22 @@
-"""Client connections: how many are open, and how mitmproxy reads them to their end."""
+"""Client connections: how many are open, how mitmproxy reads them to their end, their TLS."""
 
 import asyncio
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from mitmproxy import connection, ctx, http
-from mitmproxy.addons import proxyserver
+from mitmproxy import certs, connection, ctx, http, tls
+from mitmproxy.addons import proxyserver, tlsconfig
+from mitmproxy.net import tls as net_tls
 from mitmproxy.proxy import commands, context, mode_servers, server, server_hooks
+from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.utils import human
 from OpenSSL import SSL
 
+from pixel_emulator.proxy.ca import leaf_certificate
+from pixel_emulator.proxy.hosts import normalize_host
 from pixel_emulator.runtime.clock import seconds
 from pixel_emulator.runtime.gaps import alert_in
 
@@ -272,3 +277,86 @@ def _reason(error: SSL.Error) -> str:
     """Return the last reason in OpenSSL's queue: `[("SSL routines", "", "bad record mac")]`."""
     queue = error.args[0] if error.args else None
     return str(queue[-1][-1]) if isinstance(queue, list) and queue else "no reason given"
+
+
+_MAX_CONTEXTS = 256
+"""TLS contexts that are kept, as many as mitmproxy keeps certificates."""
+
+
+class TlsContexts(tlsconfig.TlsConfig):
+    """mitmproxy's TlsConfig, with one TLS context for each name.
+
+    TlsConfig has one context for all names and gives each connection its certificate and key, which
+    OpenSSL then parses again. Sessions are resumed by their context, here as there.
+    """
+
+    name = "tlsconfig"
+
+    def __init__(self, own: Mapping[str, certs.CertStoreEntry]) -> None:
+        """Start; `own` are certificates of the user by normalized host."""
+        super().__init__()
+        self._own = own
+        self._contexts: dict[tuple[str, str | None], SSL.Context] = {}
+
+    def tls_start_client(self, tls_start: tls.TlsData) -> None:
+        client, server = tls_start.conn, tls_start.context.server
+        if tls_start.ssl_conn is not None or tls_start.is_dtls or client.cipher_list:
+            super().tls_start_client(tls_start)
+            return
+        name = client.sni or client.sockname[0] if client.sockname else ""
+        address = server.address[0] if server.address else None
+        tls_context = self._contexts.get((name, address))
+        if tls_context is None:
+            if len(self._contexts) >= _MAX_CONTEXTS:
+                self._contexts.clear()
+            tls_context = self._contexts[name, address] = self._context(tls_start.context)
+        outer = tls_start.context.layers
+        # No HTTP/2 for a CONNECT: mitmproxy does not support it.
+        is_https_proxy = len(outer) == 2 and isinstance(outer[0], modes.HttpProxy)
+        tls_start.ssl_conn = ClientTls(tls_context)
+        tls_start.ssl_conn.set_app_data(
+            tlsconfig.AppData(
+                client_alpn=b"http/1.1" if is_https_proxy else client.alpn,
+                server_alpn=server.alpn,
+                http2=ctx.options.http2,
+            )
+        )
+        tls_start.ssl_conn.set_accept_state()
+
+    def get_cert(self, conn_context: context.Context) -> certs.CertStoreEntry:
+        """Return the user's own certificate for a host, or one of our CA for the client's names.
+
+        mitmproxy's has a common name, which keeps an IPv4 address from being permitted by a CA
+        that Firefox and rustls can read, and is valid for a year, longer than our CA.
+        """
+        client, server, store = conn_context.client, conn_context.server, self.certstore
+        names = [client.sni or client.sockname[0], *(server.address or ())[:1]]
+        if own := self._own.get(normalize_host(client.sni or names[-1])):
+            return own
+        leaf = leaf_certificate(store.default_ca.to_cryptography(), store.default_privatekey, names)
+        return certs.CertStoreEntry(
+            certs.Cert(leaf),
+            store.default_privatekey,
+            store.default_chain_file,
+            store.default_chain_certs,
+        )
+
+    def _context(self, conn_context: context.Context) -> SSL.Context:
+        entry = self.get_cert(conn_context)
+        lowest = net_tls.Version[ctx.options.tls_version_client_min]
+        # Without its cache: a cached context is shared, and cannot be changed after use.
+        tls_context: SSL.Context = net_tls.create_client_proxy_context.__wrapped__(
+            method=net_tls.Method.TLS_SERVER_METHOD,
+            min_version=lowest,
+            max_version=net_tls.Version[ctx.options.tls_version_client_max],
+            cipher_list=tlsconfig._default_ciphers(lowest),  # noqa: SLF001 - TlsConfig's own
+            ecdh_curve=net_tls.get_curve(ctx.options.tls_ecdh_curve_client),
+            chain_file=entry.chain_file,
+            request_client_cert=ctx.options.request_client_cert,
+            alpn_select_callback=tlsconfig.alpn_select_callback,
+            extra_chain_certs=() if entry.chain_file else tuple(entry.chain_certs),
+            dhparams=self.certstore.dhparams,
+        )
+        tls_context.use_certificate(entry.cert.to_cryptography())
+        tls_context.use_privatekey(entry.privatekey)
+        return tls_context

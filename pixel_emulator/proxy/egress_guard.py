@@ -9,7 +9,9 @@ from mitmproxy.proxy import context, layer, layers, mode_specs, server_hooks
 from pixel_emulator.proxy.hosts import (
     Hosts,
     dialable_address,
+    is_address_of_this_machine,
     is_blocked_address,
+    is_global_address,
     is_loopback,
     normalize_host,
     reaches_this_machine,
@@ -162,6 +164,9 @@ class EgressGuard:
 
     async def _refusal_message(self, host: str, port: int, client: connection.Client) -> str | None:
         """Return why a client may not reach another host, in one sentence; None if it may."""
+        if client.peername and is_global_address(client.peername[0]):
+            self._journals.journal_for(client).refused(normalize_host(host))
+            return f"pixel_emulator refuses to connect to {host}: it is no proxy for the internet."
         targets: tuple[str, ...] = ()
         if not self._settings.offline or self._may_reach_loopback(host, client):
             # The name, too: resolving may fail now and not later.
@@ -193,7 +198,7 @@ class EgressGuard:
         if is_blocked_address(address):
             return f"{address} is link-local or a cloud's metadata service"
         own = self._own_name(client, address, port)
-        if own or (port in self.closed_ports and reaches_this_machine(address)):
+        if own or (port in self.closed_ports and is_address_of_this_machine(address)):
             return f"{address}:{port} is pixel_emulator itself"
         if reaches_this_machine(address) and not is_loopback(self._settings.host):
             return f"{address} is this machine, and we listen to others (host is not loopback)"

@@ -14,9 +14,11 @@ with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecate
     from pixel_emulator.proxy.master import LeanMaster
 
 from pixel_emulator.core.errors import InputError, InputIssue
+from pixel_emulator.core.model import HttpRequest, HttpResponse
 from pixel_emulator.proxy.addon import FailureHandler
-from pixel_emulator.proxy.ca import CertificateAuthority
-from pixel_emulator.proxy.hosts import Hosts, dialable_address, normalize_host
+from pixel_emulator.proxy.ca import CertificateAuthority, own_certificates
+from pixel_emulator.proxy.connections import TlsContexts
+from pixel_emulator.proxy.hosts import Hosts, dialable_address, is_any_address, normalize_host
 from pixel_emulator.proxy.process_globals import (
     loop_in_thread,
     real_clock,
@@ -28,8 +30,17 @@ from pixel_emulator.runtime.server_info import private_directory, remove_stale
 from pixel_emulator.runtime.sessions import Sessions
 from pixel_emulator.runtime.settings import Settings
 
-_ANY_ADDRESS = ("", "0.0.0.0", "::", "localhost")  # noqa: S104 - compared with, not bound
 _PORT = re.compile(r":\d+$")
+_TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
+_JSON = (("Content-Type", "application/json"),)
+_PEM = (("Content-Type", "application/x-pem-file"),)
+_PAGES: dict[bytes, Callable[[CertificateAuthority], HttpResponse]] = {
+    b"/health": lambda _: HttpResponse(200, _JSON, b'{"status":"ok"}'),
+    b"/ca.pem": lambda authority: HttpResponse(200, _PEM, authority.ca.read_bytes()),
+    b"/bundle.pem": lambda authority: HttpResponse(200, _PEM, authority.bundle.read_bytes()),
+}
+"""What the emulator's own ports answer beside the endpoint: what a machine needs that reaches the
+proxy and not the control API."""
 
 
 class Emulator:
@@ -55,7 +66,7 @@ class Emulator:
     @property
     def url(self) -> str:
         """Address as a server and as a proxy: `http://127.0.0.1:PORT`."""
-        return self._url(self.port)
+        return url_of(self.settings.host, self.port)
 
     proxy = url
 
@@ -65,7 +76,12 @@ class Emulator:
             remove_stale()
             self.directory = stack.enter_context(private_directory())
             hosts = (*self.settings.hosts, *dialable_address(self.settings.host))
-            self.authority = CertificateAuthority.create(self.directory, hosts)
+            self._own = own_certificates(self.settings.certificates())
+            self.authority = CertificateAuthority.create(
+                self.directory,
+                [host for host in hosts if normalize_host(host) not in self._own],
+                self.settings.ca_dir,
+            )
             stack.enter_context(silenced_log())
             stack.enter_context(real_clock())
             self.loop = stack.enter_context(loop_in_thread())
@@ -100,6 +116,15 @@ class Emulator:
         """Return True if this is an emulated host; it may have a port."""
         return self._hosts.match(_PORT.sub("", host)) is not None
 
+    def own_page(self, request: HttpRequest) -> HttpResponse | None:
+        """Return the response to a request for one of `_PAGES`, None for all others."""
+        if request.target not in _PAGES or request.method not in ("GET", "HEAD"):
+            return None
+        try:
+            return _PAGES[request.target](self.authority)
+        except OSError as error:  # a trust store of this machine
+            return HttpResponse(500, _TEXT, f"{error}\n".encode())
+
     def listen(self, claim: Callable[[int], bool]) -> str:
         """Open a port for a session, one that `claim` returns True for; return its URL.
 
@@ -113,7 +138,7 @@ class Emulator:
             asyncio.run_coroutine_threadsafe(self._master.listen(own), self.loop).result()
         except OSError as error:
             raise InputError(InputIssue(f"a session gets no port: {error}")) from error
-        return self._url(port)
+        return url_of(self.settings.host, port)
 
     def stop_listening(self, port: int) -> None:
         """Stop listening on the port of a session; open connections stay."""
@@ -124,15 +149,10 @@ class Emulator:
         """Refuse connections to this port of the machine."""
         self._master.guard.closed_ports.add(port)
 
-    def _url(self, port: int) -> str:
-        host = normalize_host(self.settings.host)
-        host = "127.0.0.1" if host in _ANY_ADDRESS else host
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
     async def _open(self, stack: ExitStack) -> int:
         """Start to listen; return the port."""
         self._master = master = LeanMaster(
-            self.settings, self.journal, self.directory, self.sessions
+            self.settings, self.journal, self.directory, self.sessions, TlsContexts(self._own)
         )
         loop = asyncio.get_running_loop()
         stack.callback(lambda: asyncio.run_coroutine_threadsafe(master.close(), loop).result())
@@ -140,6 +160,14 @@ class Emulator:
             return await master.open(self.settings.host, self.settings.port)
         except (OSError, OverflowError, UnicodeError) as error:  # for host, port, host
             raise InputError(_cannot_listen(self.settings, error)) from error
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the URL of a port for a client on this machine; `host` is what it listens on."""
+    host = normalize_host(host)
+    if is_any_address(host) or host == "localhost":
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _cannot_listen(settings: Settings, error: Exception) -> InputIssue:

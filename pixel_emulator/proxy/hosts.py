@@ -54,6 +54,12 @@ def normalize_host(host: str | None) -> str:
         return host
 
 
+def is_any_address(host: str) -> bool:
+    """Return True if listening on the host means listening on all addresses of this machine."""
+    address = _address(host)
+    return not host or (address is not None and address.is_unspecified)
+
+
 def is_loopback(host: str) -> bool:
     """Return True if a name or an address can only mean this machine."""
     name = normalize_host(host)
@@ -81,6 +87,27 @@ def reaches_this_machine(host: str) -> bool:
     """Return True if connecting to the host reaches this machine, as 0.0.0.0 and :: do, too."""
     address = _address(host)
     return is_loopback(host) or (address is not None and address.is_unspecified)
+
+
+def is_address_of_this_machine(host: str) -> bool:
+    """Return True if the host is a loopback name or address, or an address of this machine."""
+    if reaches_this_machine(host):
+        return True
+    if (address := _address(host)) is None:
+        return False
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))  # possible for own addresses only
+    except OSError:
+        return False
+    return True
+
+
+def is_global_address(host: str) -> bool:
+    """Return True for a public address of the internet."""
+    address = _address(host.partition("%")[0])
+    return address is not None and address.is_global
 
 
 def is_blocked_address(host: str) -> bool:

@@ -55,15 +55,23 @@ class SingleJournal:
 
 
 def record_all(
+<<<<<<< HEAD
     journal: Journal | None, requests: Sequence[HttpRequest], time: datetime | None = None
 ) -> Sequence[tuple[Exchange | None, HttpResponse]]:
     """Record requests together; return the exchange and the response of each.
 
     Without a journal (the session is not open) nothing is recorded, and there are no exchanges.
+=======
+    journal: Journal | None, routed: Sequence[RoutedRequest], time: datetime | None = None
+) -> Sequence[tuple[Hit | None, HttpResponse]]:
+    """Record requests of one journal together; return the hit and the response of each.
+
+    Without a journal nothing is recorded, and there are no hits.
+>>>>>>> main
     """
     if journal is None:
-        return [(None, route_of(request).response) for request in requests]
-    return journal.record_all(requests, time)
+        return [(None, one.response or route_of(one.request).response) for one in routed]
+    return journal.record_all([one.request for one in routed], time)
 
 
 type ClientRequest = tuple[connection.Client, HttpRequest]
@@ -82,6 +90,5 @@ class JournalResponder:
         with safecall():  # logs exceptions as for a hook: `FailureHandler` gets them
             routed = [self._journals.route(request, client) for client, request in requests]
             for journal, group in groupby(routed, key=attrgetter("journal")):
-                recorded = record_all(journal, [routed_request.request for routed_request in group])
-                responses += [response for _, response in recorded]
+                responses += [response for _, response in record_all(journal, [*group])]
         return responses + [FALLBACK] * (len(requests) - len(responses))

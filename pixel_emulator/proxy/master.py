@@ -14,8 +14,13 @@ from mitmproxy.net.free_port import get_free_port
 from mitmproxy.proxy import mode_servers
 
 from pixel_emulator.proxy.addon import PixelEmulator
-from pixel_emulator.proxy.ca import TlsContexts
-from pixel_emulator.proxy.connections import ClientStream, Connections, ModeInstance, serve_client
+from pixel_emulator.proxy.connections import (
+    ClientStream,
+    Connections,
+    ModeInstance,
+    TlsContexts,
+    serve_client,
+)
 from pixel_emulator.proxy.egress_guard import PassThrough, SocketCloser
 from pixel_emulator.proxy.fast_path.acceptor import Acceptor
 from pixel_emulator.proxy.fast_path.select import FastPath
@@ -33,7 +38,12 @@ class LeanMaster(master.Master):
     """
 
     def __init__(
-        self, settings: Settings, journal: Journal, directory: Path, sessions: Sessions
+        self,
+        settings: Settings,
+        journal: Journal,
+        directory: Path,
+        sessions: Sessions,
+        tls_contexts: TlsContexts,
     ) -> None:
         super().__init__(None)
         self._legacy_log_events.uninstall()  # it would handle every log record of this process
@@ -61,11 +71,14 @@ class LeanMaster(master.Master):
             self._proxyserver,
             next_layer.NextLayer(),
             emulator.http1,
-            TlsContexts(),
+            tls_contexts,
         )
         self.options.update(
             confdir=str(directory),
             connection_strategy="lazy",
+            # Mail clients of the internet ask a host with an own certificate. The egress guard lets
+            # them reach no other host.
+            block_global=not settings.cert,
             listen_host=settings.host,
             listen_port=settings.port,
             server=False,

@@ -175,10 +175,10 @@ class Journal:
         with self._condition:
             return _in_milliseconds(self._clock or _later(self._now(), self._clock_offset))
 
-    def connected(self) -> None:
-        """Count a client connection."""
+    def connected(self, count: int = 1) -> None:
+        """Count client connections; with -1, one that was counted counts no longer."""
         with self._condition:
-            self._connections += 1
+            self._connections += count
             self._condition.notify_all()
 
     def handshake_refused(self, refusal: Refusal) -> None:

@@ -197,7 +197,7 @@ class LocalSession:
     @property
     def connections(self) -> int:
         """See `Session`."""
-        return self.journal.connections - self._cleared[1]
+        return max(0, self.journal.connections - self._cleared[1])
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
         """Return what is known since the session was cleared.
@@ -208,7 +208,8 @@ class LocalSession:
         evidence = self.journal.evidence(hits + since, most)
         if not connections:
             return evidence
-        return replace(evidence, connections=evidence.connections - connections)
+        # One that was there when the session was cleared may not count any longer.
+        return replace(evidence, connections=max(0, evidence.connections - connections))
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Protocol
 
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.model import HttpRequest, Outcome
+from pixel_emulator.core.model import HttpRequest, HttpResponse, Outcome
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import RecordingSink
 from pixel_emulator.runtime.session import EmulatorInfo, LocalSession, Session
@@ -52,14 +52,19 @@ class EmulatorPort(EmulatorInfo, Protocol):
     def emulates(self, host: str) -> bool:
         """Return True if `host`, with or without a port, is emulated."""
 
+    def own_page(self, request: HttpRequest) -> HttpResponse | None:
+        """Return the response to a direct request about the emulator itself, None for others."""
+
 
 @dataclass(frozen=True, slots=True)
 class RoutedRequest:
     """A request and the journal it belongs to. `request` is as its session shall see it; `journal`
-    is None if the session is not open."""
+    is None if the session is not open, or if the request is not recorded: then `response` is its
+    response."""
 
     journal: Journal | None
     request: HttpRequest
+    response: HttpResponse | None = None
 
 
 class Sessions:
@@ -78,6 +83,9 @@ class Sessions:
         self._names_by_port: dict[int, str] = {}  # of every session that ever had one
         self._closing_ports: deque[int] = deque()
         self._named_sessions: dict[str, list[str]] = {}  # by client: names in its paths
+        # By client: None once it has made a request that counts, or else the journal that does not
+        # count its connection.
+        self._visits: dict[str, Journal | None] = {}
         self._past_outcomes: Counter[Outcome] = Counter()  # of closed sessions
         self._discarded = Journal(Settings())  # for clients without an open session
         self.default = self._add(DEFAULT, LocalSession(journal, emulator.settings))
@@ -166,6 +174,7 @@ class Sessions:
     def disconnected(self, client: Client) -> None:
         """Forget a client that has disconnected."""
         self._named_sessions.pop(client.id, None)
+        self._visits.pop(client.id, None)
 
     def first_bytes(self, client: Client, start: bytes) -> None:
         """Take the first bytes of a connection. The path is used even if the rest cannot be
@@ -186,7 +195,14 @@ class Sessions:
         """Route a request to the session in its path, or else to the session of its port.
 
         Only a direct request has such a path. At an emulated host the same path is an unknown one.
+        A request for a page of the emulator itself is not recorded.
         """
+        if (page := self._emulator.own_page(request)) and not self._emulator.emulates(request.host):
+            self._discount_connection(client)
+            return RoutedRequest(None, request, page)
+        if journal := self._visits.get(client.id):
+            journal.connected()
+        self._visits[client.id] = None
         name = self._names_by_port.get(client.sockname[1], DEFAULT)
         path = _PATH.match(request.target)
         if path and not self._emulator.emulates(request.host):
@@ -200,6 +216,15 @@ class Sessions:
             with self._lock:
                 self._unrouted[name] += 1
         return RoutedRequest(session.journal if session else None, request)
+
+    def _discount_connection(self, client: Client) -> None:
+        """Do not count the connection of a client that has requested only pages of the emulator.
+
+        Otherwise a health check would make silence look like evidence.
+        """
+        if client.id not in self._visits:
+            journal = self._visits[client.id] = self.journal_for(client)
+            journal.connected(-1)
 
     def _count_connection(self, client: Client, name: str) -> None:
         """Count the client's first request for a session as a connection to that session."""

@@ -62,7 +62,9 @@ class Settings:
         "steps, times or variables tell them apart.",
     )
     host: str = _setting(
-        "127.0.0.1", "Address to listen on; anything but loopback is an open proxy."
+        "127.0.0.1",
+        "Address to listen on; on any other than loopback, everybody in that network can use the "
+        "proxy.",
     )
     port: int = _setting(8080, "Port to listen on; 0 picks a free one.")
     offline: bool = _setting(
@@ -75,7 +77,22 @@ class Settings:
         f"{FAST_PATH_VARIABLE}=no, makes each a flow.",
         variable=FAST_PATH_VARIABLE,
     )
+    ca_dir: str = _setting(
+        "",
+        "Folder with the CA to use: `ca.pem` and `ca-key.pem`. If it has neither, a new CA is kept "
+        "there. By default each run has a CA of its own.",
+    )
+    cert: tuple[str, ...] = _setting(
+        (),
+        "HOST=PEM: emulates a host of yours, too, with your own certificate. The file holds the "
+        "certificate, its chain and its private key.",
+    )
     control_port: int = _setting(0, "Port of the control API of `serve`; 0 picks a free one.")
+    control_host: str = _setting(
+        "127.0.0.1",
+        "Address that the control API listens on. On any other than loopback, everybody in that "
+        "network can ask for it; it answers only with the token.",
+    )
     control_token: str = _setting(
         "",
         "Token of the control API, 16 characters or more; by default a random one. Also read from "
@@ -99,6 +116,9 @@ class Settings:
         if self.max_calls < 1:
             raise InputError(InputIssue(f"max_calls: {self.max_calls} is not 1 or more"))
         self.sources()
+        for host in self.certificates():
+            if host not in self.hosts:
+                object.__setattr__(self, "hosts", (*self.hosts, host))
         if self.control_token and not _TOKEN.fullmatch(self.control_token):
             wanted = "must be 16 or more of letters, digits and `-._~+/`"
             raise InputError(InputIssue(f"control_token: {wanted}; without one it is random"))
@@ -115,6 +135,19 @@ class Settings:
                 raise InputError(InputIssue(f"source: {shown} is not NAME=KEY"))
             names[key] = name
         return names
+
+    def certificates(self) -> dict[str, str]:
+        """Return the files with the user's own certificates, by host."""
+        files: dict[str, str] = {}
+        for item in self.cert:
+            host, equals, file = item.partition("=")
+            host = host.lower().removesuffix(".")
+            if not (host and equals and file):
+                raise InputError(InputIssue(f"cert: {quoted(item)} is not HOST=PEM"))
+            if host in files:
+                raise InputError(InputIssue(f"cert: {quoted(host)} is given twice"))
+            files[host] = file
+        return files
 
 
 def settings() -> Iterator[Field[Any]]:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from pixel_emulator.control import verify_handlers
-from pixel_emulator.control.server import Control, listen_on_loopback
+from pixel_emulator.control.server import Control, listen
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.proxy.emulator import Emulator
@@ -72,7 +72,7 @@ def test_no_answer_waits_for_an_acknowledgement_of_its_head():
     """Nagle's algorithm would cost 40 ms a request; asyncio needs IPPROTO_TCP to avoid it."""
     with (
         controlled() as (emulator, _),
-        listen_on_loopback() as ours,
+        listen() as ours,
         emulator._master.bind() as theirs,
     ):
         assert ours.proto == theirs.proto == socket.IPPROTO_TCP
@@ -91,7 +91,7 @@ def test_it_may_be_started_again():
 
 
 def test_port_and_token_may_be_chosen_and_had_again_at_once():
-    with listen_on_loopback() as free:
+    with listen() as free:
         port = free.getsockname()[1]
     settings = Settings(port=0, control_port=port, control_token="mine-0123456789abcdef")
     for _ in range(2):
@@ -102,7 +102,7 @@ def test_port_and_token_may_be_chosen_and_had_again_at_once():
 
 @pytest.mark.parametrize("port", [None, 65536, -1])
 def test_a_port_that_cannot_be_had_is_a_mistake_of_the_user(port):
-    with listen_on_loopback() as taken:
+    with listen() as taken:
         port = port or taken.getsockname()[1]
         said = f"control_port: {port} cannot be had: .*; take another one"
         with (
@@ -110,6 +110,80 @@ def test_a_port_that_cannot_be_had_is_a_mistake_of_the_user(port):
             controlled(Settings(port=0, control_port=port)),
         ):
             pass
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("192.0.2.1", "control_host: 192.0.2.1 is no address of this machine"),
+        ("no-such-host.invalid", "control_host: cannot listen on no-such-host.invalid: "),
+    ],
+)
+def test_a_host_that_cannot_be_listened_on_is_a_mistake_of_the_user(host, said):
+    settings = Settings(port=0, control_host=host)
+    with pytest.raises(InputError, match=said), controlled(settings):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1"),
+        ("127.0.0.2", "http://127.0.0.2"),
+        ("localhost", "http://127.0.0.1"),
+        ("0.0.0.0", "http://127.0.0.1"),
+        ("::1", "http://[::1]"),
+    ],
+)
+def test_its_url_is_one_that_a_client_of_this_machine_can_use(host, url):
+    with controlled(Settings(port=0, control_host=host)) as (_, control):
+        assert control.url == f"{url}:{control.port}"
+        with client_of(control) as client:
+            assert client.get("/emulator").status_code == 200
+
+
+def test_in_a_network_any_name_is_good_and_the_token_is_needed():
+    settings = Settings(port=0, host="0.0.0.0", control_host="0.0.0.0")
+    with controlled(settings) as (emulator, control):
+        named = {"host": "emulator:9000"}
+        with client_of(control, token=False) as nobody:
+            assert kind(nobody.get("/emulator", headers=named)) == "no-token"
+            assert nobody.get("/health", headers=named).status_code == 200
+        with client_of(control) as client:
+            assert client.get("/emulator", headers=named).status_code == 200
+            page = {**named, "origin": "http://evil.example"}
+            assert kind(client.get("/emulator", headers=page)) == "cross-site"
+            page = {**named, "origin": "http://emulator:9000"}
+            assert client.get("/emulator", headers=page).status_code == 200
+        # Nor is it reached through the proxy by an address that only this machine has.
+        authority = f"127.0.0.1:{control.port}"
+        with connect(emulator.port) as proxy:
+            reply = ask(proxy, f"CONNECT {authority} HTTP/1.1\r\n\r\n".encode())
+            assert reply.status == 502
+
+
+@pytest.mark.parametrize(
+    ("listening", "asked", "told"),
+    [
+        ("0.0.0.0", "emulator:9000", "emulator"),
+        ("::", "[2001:db8::7]:9000", "[2001:db8::7]"),
+        ("0.0.0.0", "localhost:9000", "127.0.0.1"),
+        ("127.0.0.1", "emulator:9000", "127.0.0.1"),
+    ],
+)
+def test_addresses_are_told_as_the_client_can_reach_them(listening, asked, told):
+    settings = Settings(port=0, host=listening, control_host="0.0.0.0")
+    with controlled(settings) as (emulator, control), client_of(control) as client:
+        client.headers["host"] = asked
+        session = client.post("/sessions", json={"name": "one"}).json()
+        assert session["url"] == f"http://{told}:{emulator.port}/s/one"
+        port = session["proxy"].rpartition(":")[2]
+        assert session["proxy"] == f"http://{told}:{port}"
+        about = client.get("/emulator").json()
+        assert about["proxy"] == about["url"] == f"http://{told}:{emulator.port}"
+        assert f"PROXY {told}:{port}" in client.get("/proxy.pac?session=one").text
+        env = client.get("/env?session=one").text
+        assert f"export HTTPS_PROXY='http://{told}:{port}'".replace("'", "") in env.replace("'", "")
 
 
 @pytest.mark.parametrize("token", ["short", "with a space in it", "umlaut-äöüäöüäöüäöü", "=" * 20])

@@ -11,7 +11,7 @@ from mitmproxy.addons import proxyserver
 from mitmproxy.test import taddons
 
 from pixel_emulator.proxy.addon import MITMPROXY_LOGGER
-from pixel_emulator.proxy.addon_options import ConfiguredEmulator
+from pixel_emulator.proxy.addon_options import _NOT_OPTIONS, ConfiguredEmulator
 from pixel_emulator.runtime.settings import Settings, settings
 from tests.proxy.test_addon import flow_of
 
@@ -29,9 +29,7 @@ def test_every_setting_is_an_option_but_those_that_mitmproxy_has():
     with context() as (_, tctx):
         declared = {name for name, _ in tctx.options.items() if name.startswith("pixel_")}
         assert declared == {
-            f"pixel_{setting.name}"
-            for setting in settings()
-            if setting.name not in ("host", "port", "fast_path", "control_port", "control_token")
+            f"pixel_{setting.name}" for setting in settings() if setting.name not in _NOT_OPTIONS
         }
         option = tctx.options._options["pixel_dialect"]
         assert option.default == Settings().dialect

@@ -7,7 +7,10 @@ import pytest
 from pixel_emulator.proxy.hosts import (
     Hosts,
     dialable_address,
+    is_address_of_this_machine,
+    is_any_address,
     is_blocked_address,
+    is_global_address,
     is_loopback,
     normalize_host,
     reaches_this_machine,
@@ -127,3 +130,46 @@ def test_an_address_that_one_can_dial_is_distinguished_from_names(
     host: str, addresses: tuple[str, ...]
 ):
     assert dialable_address(host) == addresses
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("0.0.0.0", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("192.0.2.1", False),
+        ("2001:db8::1", False),
+        ("other.example", False),
+    ],
+)
+def test_an_address_of_this_machine_is_known(host: str, here: bool):
+    assert is_address_of_this_machine(host) is here
+
+
+@pytest.mark.parametrize(
+    ("host", "is_global"),
+    [
+        ("1.2.3.4", True),
+        ("::ffff:1.2.3.4", True),
+        ("2606:4700::1", True),
+        ("10.0.0.1", False),
+        ("172.17.0.2", False),
+        ("127.0.0.1", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("example.com", False),
+    ],
+)
+def test_a_public_address_is_known(host: str, is_global: bool):
+    assert is_global_address(host) is is_global
+
+
+@pytest.mark.parametrize(
+    ("host", "is_any"),
+    [("0.0.0.0", True), ("::", True), ("", True), ("127.0.0.1", False), ("localhost", False)],
+)
+def test_listening_on_all_addresses_is_known(host: str, is_any: bool):
+    assert is_any_address(host) is is_any

@@ -116,6 +116,7 @@ def test_a_mistake_in_an_option_ends_the_start(
     assert "Traceback" not in output
 
 
+@pytest.mark.thorough_but_first
 @BOTH
 def test_a_recording_that_another_emulator_writes_is_refused(tmp_path: Path, command: list[str]):
     record = ("--set", f"pixel_record={tmp_path / 'calls.yaml'}")
@@ -141,6 +142,7 @@ def test_lost_calls_make_the_exit_code_3(tmp_path: Path, tool: str):
     assert "could not be recorded" in "".join(lines)
 
 
+@pytest.mark.thorough_but_first
 @BOTH
 def test_unparsed_bytes_at_the_end_are_a_gap_in_the_recording(tmp_path: Path, command: list[str]):
     record = tmp_path / "calls.yaml"
@@ -157,7 +159,7 @@ def test_unparsed_bytes_at_the_end_are_a_gap_in_the_recording(tmp_path: Path, co
     assert gap.startswith("1 request could not be read")
 
 
-@pytest.mark.thorough_but_first
+@pytest.mark.thorough
 @BOTH
 @pytest.mark.parametrize(
     ("line", "message"),
@@ -173,6 +175,7 @@ def test_a_mistake_in_the_configuration_file_ends_the_start(
     assert message in refused(tmp_path, *command, "--set", f"confdir={tmp_path}")
 
 
+@pytest.mark.thorough
 @BOTH
 def test_options_can_be_in_the_configuration_file(tmp_path: Path, command: list[str]):
     (tmp_path / "config.yaml").write_text("pixel_hosts: [a.example]\npixel_offline: true\n")
@@ -183,6 +186,7 @@ def test_options_can_be_in_the_configuration_file(tmp_path: Path, command: list[
         assert ask(client, get(f"http://a.example{PIXEL}", "a.example")).is_pixel
 
 
+@pytest.mark.thorough
 @BOTH
 def test_under_the_eager_strategy_nothing_is_opened(tmp_path: Path, command: list[str]):
     options = ("--set", "connection_strategy=eager", "--set", "pixel_hosts=localhost")
@@ -226,6 +230,7 @@ def test_every_tool_lists_our_options(tmp_path: Path, tool: str):
     assert "\nlisten_host: " in done.stdout
 
 
+@pytest.mark.thorough
 def test_flows_from_a_file_are_recorded(tmp_path: Path):
     flows, record = tmp_path / "flows.mitm", tmp_path / "calls.yaml"
     with running(tmp_path, *OURS, "dump", "-w", str(flows)) as (port, _), connect(port) as client:

@@ -11,6 +11,8 @@ import pixel_emulator.pytest_plugin.scenario_items  # noqa: F401 - the same
 from tests.pytest_plugin.examples import CLIENT, PLUGIN
 
 _QUIET = ("-p", "no:cacheprovider", "-p", "no:randomly", "-o", "asyncio_mode=auto")
+# These import for longer than such a run takes.
+_SLOW = ("anyio", "hypothesispytest", "playwright", "pytest_httpserver")
 _INI = """
 [pytest]
 asyncio_default_fixture_loop_scope = function
@@ -24,17 +26,22 @@ filterwarnings =
 
 @pytest.fixture
 def inner(pytester, monkeypatch):
-    """Run pytest on files (name -> text) in a folder of their own; returns its result."""
+    """Run pytest on files (name -> text) in a folder of their own; returns its result.
+
+    A run with processes of its own loads the slow plugins only with `all_plugins`.
+    """
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("COLUMNS", "100")
     pytester.makepyfile(client=CLIENT)
 
-    def run(*arguments, ini="", apart=False, **files):
+    def run(*arguments, ini="", apart=False, all_plugins=False, **files):
         pytester.makeini(_INI + ini)
         if files:
             pytester.makepyfile(**files)
         how = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
-        return how(*PLUGIN, *_QUIET, *arguments)
+        has_processes = apart or any(argument.startswith("-n") for argument in arguments)
+        without = _SLOW if has_processes and not all_plugins else ()
+        return how(*PLUGIN, *_QUIET, *(f"-pno:{name}" for name in without), *arguments)
 
     return run
 

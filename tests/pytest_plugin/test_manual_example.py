@@ -93,7 +93,7 @@ def example(inner, pytester):
         (folder / name).write_text(text)
     # In a process of its own, since Playwright's loop would be that of the tests around it.
     files = {"conftest": CONFTEST, "test_mails": APPLICATION.lstrip() + EXAMPLE}
-    return lambda *more: inner(*more, apart=True, **files)
+    return lambda *more: inner(*more, apart=True, all_plugins=True, **files)
 
 
 @pytest.mark.thorough

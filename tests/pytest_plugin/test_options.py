@@ -18,6 +18,9 @@ NOT_FOR_TESTS = {
     "control_token",
     "record",
     "fast_path",
+    "ca_dir",
+    "cert",
+    "control_host",
     "max_calls",
 }
 HEAVY = ("mitmproxy", "yaml", "rich", "typer", "re2", "jsonschema_rs", "pixel_emulator.core")

@@ -24,7 +24,7 @@ GROUPED = '@pytest.mark.xdist_group("g")'
     ("arguments", "mark"), [(("-n2",), ""), (("-n8",), ""), (("-n2", "--dist=loadgroup"), GROUPED)]
 )
 def test_workers_of_xdist_have_an_emulator_each(inner, arguments, mark):
-    result = inner(*arguments, apart=True, test_it=MANY.format(mark=mark))
+    result = inner(*arguments, apart=True, all_plugins=True, test_it=MANY.format(mark=mark))
     result.assert_outcomes(passed=60)
     result.stdout.fnmatch_lines(["pixels: 180 calls in 60 tests"])
 
@@ -34,6 +34,7 @@ def test_late_calls_of_a_worker_are_reported(inner):
     result = inner(
         "-n1",
         apart=True,
+        all_plugins=True,
         test_it="""
             from client import send
             first = []
@@ -54,6 +55,7 @@ def test_calls_in_workers_are_shown_once_each(inner, pytester):
     result = inner(
         *("-n2", "--pixel-show", "page.yaml", "test_it.py"),
         apart=True,
+        all_plugins=True,
         test_it="""
             from client import send
             def test_passes(pixels):
@@ -161,6 +163,6 @@ def test_a_test_that_runs_out_of_time_fails_with_what_was_seen(inner):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_order_of_tests_makes_no_difference(inner, seed):
     random = ("-p", "randomly", f"--randomly-seed={seed}")
-    result = inner(*random, apart=True, test_it=MANY.format(mark=""))
+    result = inner(*random, apart=True, all_plugins=True, test_it=MANY.format(mark=""))
     result.assert_outcomes(passed=60)
     result.stdout.fnmatch_lines([f"Using --randomly-seed={seed}", "pixels: 180 calls in 60 tests"])

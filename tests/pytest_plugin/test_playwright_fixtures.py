@@ -94,12 +94,14 @@ WITHOUT = """
 
 @pytest.mark.thorough
 def test_the_browser_of_a_test_with_pixels_is_diverted(inner):
-    inner(apart=True, conftest=CONFTEST, test_it=TEST).assert_outcomes(passed=2)
+    inner(apart=True, all_plugins=True, conftest=CONFTEST, test_it=TEST).assert_outcomes(passed=2)
 
 
 @pytest.mark.thorough
 def test_a_run_without_pixels_starts_no_emulator(inner):
-    inner(apart=True, conftest=CONFTEST, test_it=WITHOUT).assert_outcomes(passed=1)
+    inner(apart=True, all_plugins=True, conftest=CONFTEST, test_it=WITHOUT).assert_outcomes(
+        passed=1
+    )
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +121,9 @@ def browsing(inner, pytester, site):
 
     def run(body, *arguments):
         head = "\n    from conftest import SITE\n"
-        return inner(*arguments, apart=True, conftest=conftest, test_it=head + body)
+        return inner(
+            *arguments, apart=True, all_plugins=True, conftest=conftest, test_it=head + body
+        )
 
     return run
 

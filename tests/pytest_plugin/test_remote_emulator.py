@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from importlib.metadata import version
+from typing import NamedTuple
 
 import pytest
 
@@ -24,7 +25,7 @@ def command(*words):
     return f"pixel_emulator_command = {shlex.join(words)}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def served():
     """A running emulator: what its ready line says."""
     arguments = ["serve", "--json", "--port", "0"]
@@ -34,6 +35,26 @@ def served():
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())
         process.terminate()
+
+
+class Way(NamedTuple):
+    """Where the emulator of a run is."""
+
+    arguments: tuple[str, ...] = ()
+    ini: str = ""
+
+
+@pytest.fixture
+def way(request):
+    if request.param == "url":
+        return Way(arguments=(f"--pixel-url={request.getfixturevalue('served')['url']}",))
+    return Way(ini=command(*PIXEL_EMULATOR) if request.param == "command" else "")
+
+
+# A command starts an emulator of its own each time; the tests without ways have it, too.
+WAYS = pytest.mark.parametrize(
+    "way", ["here", "url", pytest.param("command", marks=pytest.mark.thorough)], indirect=True
+)
 
 
 def assert_all_are_judged(result):
@@ -93,14 +114,11 @@ steps:
 """
 
 
-@pytest.mark.thorough_but_first
-@pytest.mark.parametrize("way", ["here", "command", "url"])
-def test_scenario_files_run_the_same_on_all_emulators(inner, pytester, served, way):
+@WAYS
+def test_scenario_files_run_the_same_on_all_emulators(inner, pytester, way):
     (pytester.path / "drip.yaml").write_text(DRIP)
     (pytester.path / "met.yaml").write_text(DRIP.replace("      - track: Closed\n", ""))
-    arguments = [f"--pixel-url={served['url']}"] if way == "url" else []
-    ini = command(*PIXEL_EMULATOR) if way == "command" else ""
-    result = inner(*arguments, "-v", "drip.yaml", "met.yaml", ini=ini)
+    result = inner(*way.arguments, "-v", "drip.yaml", "met.yaml", ini=way.ini)
     result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines(
         [
@@ -114,11 +132,11 @@ def test_scenario_files_run_the_same_on_all_emulators(inner, pytester, served, w
     )
 
 
-@pytest.mark.parametrize("way", ["here", "command", "url"])
-def test_commands_of_a_test_reach_the_control_api_and_their_session(inner, served, way):
+@WAYS
+def test_commands_of_a_test_reach_the_control_api_and_their_session(inner, way):
     inner(
-        *([f"--pixel-url={served['url']}"] if way == "url" else []),
-        ini=command(*PIXEL_EMULATOR) if way == "command" else "",
+        *way.arguments,
+        ini=way.ini,
         test_it="""
             import json
             from urllib.error import HTTPError
@@ -140,13 +158,13 @@ def test_commands_of_a_test_reach_the_control_api_and_their_session(inner, serve
     ).assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("way", ["here", "command", "url"])
-def test_a_wait_ends_with_its_session(inner, pytester, served, way):
+@WAYS
+def test_a_wait_ends_with_its_session(inner, pytester, way):
     """An error of a file fails the test also where it is caught."""
     (pytester.path / "never.yaml").write_text("within: 30s\nexpect:\n  - track: B\n")
     result = inner(
-        *([f"--pixel-url={served['url']}"] if way == "url" else []),
-        ini=command(*PIXEL_EMULATOR) if way == "command" else "",
+        *way.arguments,
+        ini=way.ini,
         test_it="""
             from concurrent.futures import ThreadPoolExecutor
             import pytest
@@ -176,11 +194,11 @@ def test_a_wait_ends_with_its_session(inner, pytester, served, way):
     )
 
 
-@pytest.mark.parametrize("way", ["here", "command", "url"])
-def test_a_session_that_the_test_itself_closes_is_verified_all_the_same(inner, served, way):
+@WAYS
+def test_a_session_that_the_test_itself_closes_is_verified_all_the_same(inner, way):
     result = inner(
-        *([f"--pixel-url={served['url']}"] if way == "url" else []),
-        ini=command(*PIXEL_EMULATOR) if way == "command" else "",
+        *way.arguments,
+        ini=way.ini,
         test_it="""
             from client import send
             def test_silent(pixels, pixel_session_factory):
@@ -241,11 +259,11 @@ def test_calls_are_shown_live(inner):
     result.stdout.fnmatch_lines(['test_it.py::test_it #1  delivered  track "A"*'])
 
 
-@pytest.mark.parametrize("way", ["here", "command", "url"])
-def test_calls_of_no_test_are_reported_for_an_emulator_of_our_own(inner, served, way):
+@WAYS
+def test_calls_of_no_test_are_reported_for_an_emulator_of_our_own(inner, way):
     result = inner(
-        *([f"--pixel-url={served['url']}"] if way == "url" else []),
-        ini=command(*PIXEL_EMULATOR) if way == "command" else "",
+        *way.arguments,
+        ini=way.ini,
         test_it="""
             from client import send
             first = []
@@ -258,7 +276,7 @@ def test_calls_of_no_test_are_reported_for_an_emulator_of_our_own(inner, served,
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["pixels: 1 request for a session of test_it.py::test_first, *"])
     nobodys = "pixels: 3 requests came to the emulator itself and belong to no test"
-    assert (nobodys in result.outlines) is (way != "url")
+    assert (nobodys in result.outlines) is (not way.arguments)
 
 
 @pytest.mark.parametrize(
