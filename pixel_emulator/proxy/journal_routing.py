@@ -55,19 +55,11 @@ class SingleJournal:
 
 
 def record_all(
-<<<<<<< HEAD
-    journal: Journal | None, requests: Sequence[HttpRequest], time: datetime | None = None
-) -> Sequence[tuple[Exchange | None, HttpResponse]]:
-    """Record requests together; return the exchange and the response of each.
-
-    Without a journal (the session is not open) nothing is recorded, and there are no exchanges.
-=======
     journal: Journal | None, routed: Sequence[RoutedRequest], time: datetime | None = None
-) -> Sequence[tuple[Hit | None, HttpResponse]]:
-    """Record requests of one journal together; return the hit and the response of each.
+) -> Sequence[tuple[Exchange | None, HttpResponse]]:
+    """Record requests of one journal together; return the exchange and the response of each.
 
-    Without a journal nothing is recorded, and there are no hits.
->>>>>>> main
+    Without a journal nothing is recorded, and there are no exchanges.
     """
     if journal is None:
         return [(None, one.response or route_of(one.request).response) for one in routed]
