@@ -13,9 +13,9 @@ from pixel_emulator.core.model import CallType, Form, Outcome, hits_of
 from pixel_emulator.core.recordings.entry import read_exchange
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.files.read_write import read_recording
 from tests.control_client import PIXEL, SEGMENT, kind
+from tests.hits import redact
 
 KEY = "wk_test_0000"
 

@@ -344,7 +344,7 @@ def test_no_write_key_is_left_decoded_or_not(path, payload, random, extra):
         target=f"/v1/pixel/track?{query}".encode(), headers=(("referer", referer),)
     )
     recorder = RecordingWriter(path, replace(HEAD, redaction=Redaction.WRITE_KEYS))
-    recorder.append(replace(classified_hit(1, request), digest="0a" * 32))
+    recorder.append(changed(classified_hit(1, request), digest="0a" * 32).exchange)
     recorder.close(End(calls=1, connections=1))
     text = path.read_text(encoding="utf-8")
     decoded = [unquote(text), repr(read_recording(path).hits)]

@@ -11,7 +11,7 @@ from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType, Dialect, Hit, Outcome, hits_of
 from pixel_emulator.core.recordings.recording import End
-from pixel_emulator.core.redaction.redact import redact
+from pixel_emulator.core.redaction.redact import redacted
 from pixel_emulator.runtime.gaps import ClientHelloInfo, Refusal
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
@@ -37,7 +37,7 @@ class Lines:
     put_back = False
 
     def read(self, start, end):
-        return tuple(map(redact, self.seen[start - 1 : end - 1]))
+        return redacted(self.seen[start - 1 : end - 1])
 
     def append(self, *exchanges):
         if self.fails:

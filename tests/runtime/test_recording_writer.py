@@ -245,7 +245,7 @@ def test_any_of_its_calls_are_read_back(path, together):
     recorder = RecordingWriter(path, HEAD)
     hits = [recorded(seq, messageId=f"m{seq}") for seq in range(1, 601)]
     for start in range(0, 600, together):
-        recorder.append(*hits[start : start + together])
+        recorder.append(*(hit.exchange for hit in hits[start : start + together]))
     whole = read_recording(path).hits
     for start, end in [
         (1, 601),

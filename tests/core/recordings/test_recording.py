@@ -200,7 +200,7 @@ def test_each_reason_why_calls_may_be_missing_is_a_gap(made, gaps):
 def edited(change, made=None):
     """Return the gaps of a recording whose second entry was edited."""
     data: Any = recording.head_data(HEAD) | {
-        "calls": [entry(recorded(1).exchange), entry(made or recorded(2))]
+        "calls": [entry(recorded(1).exchange), entry((made or recorded(2)).exchange)]
     }
     change(data["calls"][1])
     data["calls"].append(entry(recorded(3).exchange))
@@ -249,7 +249,7 @@ def test_an_entry_that_is_as_it_was_recorded_is_no_gap(query, redaction):
         call = decode(CallType.TRACK, request.query, dialect)
         data = recording.head_data(replace(HEAD, dialect=dialect))
         hit = redaction(recorded(request=request, call=call))
-        document = parse_document_of(data | {"calls": [entry(hit)]})
+        document = parse_document_of(data | {"calls": [entry(hit.exchange)]})
         assert recording.parse(document).edits == ()
 
 
@@ -259,7 +259,7 @@ def test_an_edit_of_a_payload_that_is_stored_as_json_text_is_a_gap():
     documented = decode(CallType.TRACK, request.query, Dialect.DOCUMENTED)
     assert edited(lambda _: None, made) == ()
     assert edited(
-        lambda entry: entry.update(payload='{"a":1}'), replace(made, call=documented)
+        lambda entry: entry.update(payload='{"a":1}'), changed(made, call=documented)
     ) == (PAYLOAD_GAP)
 
 

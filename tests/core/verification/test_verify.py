@@ -596,7 +596,7 @@ def test_the_state_at_the_end_is_compared(plan, code):
 
 def test_the_state_is_not_compared_before_the_last_step():
     text = "steps: [{expect: [track: A]}, {expect: [track: B]}]\nstate: {u: {traits: {x: 1}}}"
-    first = replace(track(1, "A"), step="s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} 1")
+    first = changed(track(1, "A"), step="s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} 1")
     verdict = verify(scenarios(text), evidence(first), step_count=1)
     assert (verdict.status, verdict.scenarios[0].state) == (Status.MET, ())
 
