@@ -56,15 +56,15 @@ class Lines:
 def test_a_request_becomes_a_stamped_and_classified_hit():
     journal = Journal(Settings(), now=lambda: START)
     hit = record(journal, pixel())
-    assert (hit.seq, hit.status, hit.outcome) == (1, 200, Outcome.DELIVERED)
+    assert (hit.seq, hit.exchange.status, hit.outcome) == (1, 200, Outcome.DELIVERED)
     assert hit.time == START.replace(microsecond=123_000)
-    assert len(hit.digest) == 64
+    assert len(hit.exchange.digest) == 64
     assert journal.hits == (hit,)
 
 
 def test_what_is_no_pixel_call_is_unhandled():
     hit = record(Journal(Settings()), request_from_url("/v1/pixel/unknown"))
-    assert (hit.status, hit.call, hit.outcome) == (404, None, Outcome.UNHANDLED)
+    assert (hit.exchange.status, hit.call, hit.outcome) == (404, None, Outcome.UNHANDLED)
 
 
 @pytest.mark.parametrize(
