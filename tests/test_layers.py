@@ -44,6 +44,7 @@ LAYERS = [
 # Imports inside functions, from module to module or package: the start-up figure that needs them.
 LAZY = {
     ("cli.program", "importlib.metadata"): "5 ms that only `--version` needs",
+    ("cli.program", "traceback"): "8 ms that only a failure of ours needs",
     ("cli.check", "email.limits"): "reading HTML takes 0.1 s, which `check URL` does without",
     ("cli.check", "email.mail_source"): "the same",
     ("cli.check", "email.unrequested"): "the same",

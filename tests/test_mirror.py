@@ -22,7 +22,6 @@ ELSEWHERE = {
     "cli/program": "test_docs.py, cli/test_exit_codes.py",
     "cli/reports": "cli/test_verify_command.py, cli/test_run.py",
     "cli/run_display": "cli/test_run.py",
-    "cli/setting_options": "test_docs.py, cli/test_serve.py",
     "cli/terminal": "cli/test_check.py, cli/test_decode.py",
     "control/notifications": "control/test_request_handlers.py",
     "control/problems": "control/test_asgi_app.py, control/test_openapi.py",

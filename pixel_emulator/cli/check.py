@@ -5,12 +5,12 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from pixel_emulator.cli.commands import argument, command, option, takes_settings
 from pixel_emulator.cli.decode import LOST_OUTCOMES, as_json
-from pixel_emulator.cli.setting_options import takes_settings
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import request_from_url
@@ -84,19 +84,18 @@ class SearchedInput:
         return (*self.hints, f"{who} requests a pixel of {self.name}")
 
 
+@command(example="pixel-emulator check mail.html newsletter.eml")
+@argument(
+    "inputs",
+    metavar="FILE|URL|-...",
+    nargs=-1,
+    required=True,
+    type=click.Path(allow_dash=True),
+    help="A pixel URL, an HTML file, a mail (.eml) or an mbox; - reads any from stdin.",
+)
+@option("--json", is_flag=True, help="An object a line for each pixel.")
 @takes_settings("dialect", "source", "hosts", "keep_write_keys")
-def check(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE|URL|-...",
-            help="A pixel URL, an HTML file, a mail (.eml) or an mbox; - reads any from stdin.",
-        ),
-    ],
-    *,
-    settings: Settings,
-    json: Annotated[bool, typer.Option("--json", help="An object a line for each pixel.")] = False,
-) -> int:
+def check(inputs: tuple[str, ...], *, settings: Settings, json: bool) -> int:
     """Find pixels in files and URLs, and say what Segment would make of each.
 
     Write keys are masked, unless you say --keep-write-keys. Exit code 1 if one would be dropped or

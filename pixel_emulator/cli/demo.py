@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pixel_emulator.cli.commands import command, takes_settings
 from pixel_emulator.cli.emulator_run import emulation
 from pixel_emulator.cli.run_display import run_summary
-from pixel_emulator.cli.setting_options import takes_settings
 from pixel_emulator.cli.terminal import print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Severity
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator
 
 
+@command(example="pixel-emulator demo")
 @takes_settings("record", port=0)
 def demo(*, settings: Settings) -> int:
     """Open the sample mails through the emulator, record their calls, and assert them."""

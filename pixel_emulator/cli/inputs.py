@@ -1,12 +1,10 @@
-"""The scenarios and recordings of a command: options `--scenario`, `--tag`, `--let`."""
+"""The scenarios and recordings of a command: options `--tag`, `--let`, `--allow-open`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import merge
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from pixel_emulator.cli.commands import option
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Evidence, hits_of, renumbered
 from pixel_emulator.core.parser.definitions import NAME
@@ -19,42 +17,36 @@ from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import load_scenarios
 from pixel_emulator.runtime.output import run_keys
 
-TagOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--tag",
-        metavar="TAG",
-        help="Only scenarios with this tag; of several tags one is enough. '!TAG' leaves out.",
-    ),
-]
-"""The option `--tag`, as annotation of a command's parameter."""
+tag_option = option(
+    "--tag",
+    metavar="TAG",
+    multiple=True,
+    help="Only scenarios with this tag; of several tags one is enough. '!TAG' leaves out.",
+)
+let_option = option(
+    "--let", metavar="NAME=VALUE", multiple=True, help="A value of a scenario's variable."
+)
+allow_open_option = option("--allow-open", is_flag=True, help="Accept a recording without an end.")
 
 
 def load_selected(
-    paths: Sequence[Path], tags: Sequence[str] | None, given: Mapping[str, JSON]
+    paths: Sequence[Path], tags: Sequence[str], given: Mapping[str, JSON]
 ) -> tuple[Scenario, ...]:
     """Return the scenarios of files and folders that the tags select.
 
     Raises InputError with the issues of all files, and SelectionError if nothing is selected.
     """
-    return select_by_tags(load_scenarios(paths, given=given), tags or ())
+    return select_by_tags(load_scenarios(paths, given=given), tags)
 
 
-LetOption = Annotated[
-    list[str] | None,
-    typer.Option("--let", metavar="NAME=VALUE", help="A value of a scenario's variable."),
-]
-"""The option `--let`, as annotation of a command's parameter."""
-
-
-def parse_variables(texts: Iterable[str] | None) -> dict[str, JSON]:
+def parse_variables(texts: Iterable[str]) -> dict[str, JSON]:
     """Return the values by name. JSON's scalars are parsed, everything else is text.
 
     Raises InputError for a text that is not `name=value`, and for a name that is given twice.
     """
     values: dict[str, JSON] = {}
     issues = []
-    for text in texts or ():
+    for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not NAME.fullmatch(name):
             issues.append(InputIssue(f"--let {text}: write it as name=value"))

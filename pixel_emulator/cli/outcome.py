@@ -5,9 +5,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 
-from pixel_emulator.cli.reports import ReportOption, for_terminal, write_reports
+from pixel_emulator.cli.reports import for_terminal, write_reports
 from pixel_emulator.cli.run_display import hit_line, recording_note, run_summary
 from pixel_emulator.cli.terminal import ExitCode, print_message, wants_colour
 from pixel_emulator.command.process import BY_SIGNAL, ENDING_SIGNALS, CommandExit, signal_handlers
@@ -52,7 +53,7 @@ def explain_not_run(
     scenarios: Sequence[Scenario],
     journal: Journal,
     window: GrowingEvidence,
-    report: ReportOption,
+    report: Sequence[Path],
 ) -> int:
     """Return the exit code of a command that did not start; its report must not read as a pass."""
     journal.interrupted(f"nothing was run: {end.reason}")
@@ -68,7 +69,7 @@ def reporting_interruption(
     scenarios: Sequence[Scenario],
     journal: Journal,
     window: GrowingEvidence,
-    report: ReportOption,
+    report: Sequence[Path],
     recorded: str,
 ) -> Iterator[None]:
     """Print and write the verdict so far if a signal ends the body."""

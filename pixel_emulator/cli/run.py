@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from pixel_emulator.cli.commands import PATH, argument, option, takes_settings
+from pixel_emulator.cli.commands import command as cli_command
 from pixel_emulator.cli.emulator_run import emulation
-from pixel_emulator.cli.inputs import LetOption, TagOption, load_selected, parse_variables
+from pixel_emulator.cli.inputs import let_option, load_selected, parse_variables, tag_option
 from pixel_emulator.cli.outcome import (
     exiting_on_signal,
     explain_exit_code,
@@ -22,8 +24,7 @@ from pixel_emulator.cli.outcome import (
     print_verdict,
     reporting_interruption,
 )
-from pixel_emulator.cli.reports import ReportOption, check_reports, write_reports
-from pixel_emulator.cli.setting_options import takes_settings
+from pixel_emulator.cli.reports import check_reports, report_option, write_reports
 from pixel_emulator.cli.terminal import print_message
 from pixel_emulator.command.process import CommandExit, run_command
 from pixel_emulator.core.errors import InputError, InputIssue
@@ -55,6 +56,20 @@ _DRAIN_SECONDS = 2.0
 """Seconds for clients to disconnect. Input of clients that ended is read at once, to its end."""
 
 
+@cli_command(
+    example="pixel-emulator run --scenario opened.yaml -- npm test",
+    context={"allow_interspersed_args": False},  # options behind the command are the command's
+)
+@argument("command", metavar="[--] COMMAND...", nargs=-1, required=False, type=click.UNPROCESSED)
+@option(
+    "--scenario",
+    multiple=True,
+    type=PATH,
+    help="A file that says what is expected, or a folder of them.",
+)
+@tag_option
+@let_option
+@report_option
 @takes_settings(
     *(
         "record",
@@ -73,17 +88,12 @@ _DRAIN_SECONDS = 2.0
     port=0,
 )
 def run(
-    command: Annotated[
-        list[str] | None, typer.Argument(metavar="[[--] COMMAND...]", show_default=False)
-    ] = None,
+    command: tuple[str, ...],
     *,
-    scenario: Annotated[
-        list[Path] | None,
-        typer.Option("--scenario", help="A file that says what is expected, or a folder of them."),
-    ] = None,
-    tag: TagOption = None,
-    let: LetOption = None,
-    report: ReportOption = None,
+    scenario: tuple[Path, ...],
+    tag: tuple[str, ...],
+    let: tuple[str, ...],
+    report: tuple[Path, ...],
     settings: Settings,
 ) -> int:
     """Run a command, or the actions of scenarios, and check the pixel calls that it makes.
@@ -92,8 +102,8 @@ def run(
     that of the command that failed, or else 1 where a scenario is not met. Messages and the
     report go to stderr.
     """
-    check_reports(report, (*(scenario or ()), Path(settings.record)), asserts=bool(scenario))
-    scenarios = load_selected(scenario or (), tag, parse_variables(let))
+    check_reports(report, (*scenario, Path(settings.record)), asserts=bool(scenario))
+    scenarios = load_selected(scenario, tag, parse_variables(let))
     _check_actors(scenarios, command)
     end: CommandExit | None = None
     with exiting_on_signal():
@@ -176,7 +186,7 @@ def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
 def _explain_silence(
     journal: Journal,
     scenarios: Sequence[Scenario],
-    command: list[str] | None,
+    command: Sequence[str],
     context: ActionContext,
 ) -> None:
     """If nothing connected, print which clients of the commands ignore proxy variables."""
@@ -215,7 +225,7 @@ def _with_gaps(verdict: Verdict, journal: Journal, *, known: str) -> Verdict:
     return replace(verdict, gaps=tuple(gap for gap in gaps if gap != known))
 
 
-def _check_actors(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> None:
+def _check_actors(scenarios: Sequence[Scenario], command: Sequence[str]) -> None:
     """Check that either the command or every scenario acts, and not both.
 
     Raises InputError otherwise.
@@ -228,9 +238,7 @@ def _check_actors(scenarios: Sequence[Scenario], command: Sequence[str] | None) 
         raise InputError(*issues)
 
 
-def _actor_issues(
-    scenarios: Sequence[Scenario], command: Sequence[str] | None
-) -> Iterator[InputIssue]:
+def _actor_issues(scenarios: Sequence[Scenario], command: Sequence[str]) -> Iterator[InputIssue]:
     if (
         command
         and len({scenario.given.clock for scenario in scenarios if scenario.given.clock}) > 1

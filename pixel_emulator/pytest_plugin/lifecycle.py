@@ -22,10 +22,12 @@ from pixel_emulator.core.scenarios.scenario import Level
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.keyword_expectations import variable_values
 from pixel_emulator.pytest_plugin.lazy_emulator import (
+    NO_EMULATOR,
     DeferredSession,
     EmulatorHandle,
     LazyEmulator,
     check_threads,
+    installed_program,
 )
 from pixel_emulator.pytest_plugin.marks import options_of, settings_of
 from pixel_emulator.pytest_plugin.options import PixelWarning
@@ -208,17 +210,22 @@ def _start(config: pytest.Config, settings: Settings) -> EmulatorHandle:
 
         return LocalEmulator(settings)
     # Needed only without the extra `proxy`, or for an emulator that is named.
-    from pixel_emulator.pytest_plugin.remote_emulator import connect_to, start_process
+    from pixel_emulator.pytest_plugin.remote_emulator import (
+        connect_to,
+        start_process,
+    )
 
     if url:
         return connect_to(url, os.environ.get(TOKEN_VARIABLE, ""), settings)
-    return start_process(command or _uvx_command(), settings)
-
-
-def _uvx_command() -> list[str]:
-    """Return the command that runs the same version by `uvx`, for want of a configured one."""
-    extra = f"pixel-emulator[proxy]=={version('pixel-emulator')}"
-    return ["uvx", "--from", extra, "pixel-emulator"]
+    if command:
+        return start_process(command, settings)
+    program = installed_program()  # nothing is fetched from a package index
+    emulator = start_process([program], settings)
+    if emulator.version != (own := version("pixel-emulator")):
+        emulator.close()
+        differs = f"{program} has version {emulator.version}, the plugin has {own}"
+        raise InputError(InputIssue(f"{differs}{NO_EMULATOR}"))
+    return emulator
 
 
 _LISTED_CALLS = 20  # calls of a test that get a property of their own

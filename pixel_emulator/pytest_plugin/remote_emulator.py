@@ -23,7 +23,7 @@ from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.files import read_write
-from pixel_emulator.pytest_plugin.lazy_emulator import advice_for, control_variables
+from pixel_emulator.pytest_plugin.lazy_emulator import NO_EMULATOR, advice_for, control_variables
 from pixel_emulator.runtime import server_info
 from pixel_emulator.runtime.clock import has_ended, monotonic, utc_now
 from pixel_emulator.runtime.output import run_keys
@@ -262,10 +262,6 @@ def _exchange(entry: JSON) -> Exchange:
 _STOP_SECONDS = 10.0
 """Seconds that a process of ours has to end after SIGTERM."""
 _EXPORT = re.compile(r"export (\w+)=(.*)")
-_ADVICE = (
-    "\nThe emulator runs in the process of the tests if `pixel-emulator[proxy]` is installed "
-    "there; else `pixel_emulator_command` runs it, or --pixel-url names one."
-)
 
 
 class RemoteEmulator(RemoteEndpoint):
@@ -277,6 +273,7 @@ class RemoteEmulator(RemoteEndpoint):
         data = api.request_json("GET", "emulator")
         super().__init__(data)
         self.settings = settings
+        self.version: str = data["version"]
         self._api = api
         self._stop_own = end
         self._known = frozenset(data["strays"])
@@ -350,7 +347,7 @@ def start_process(command: Sequence[str], settings: Settings) -> RemoteEmulator:
                 process.kill()
             stderr.seek(0)
             output = stderr.read().decode(errors="replace").strip() or line.decode(errors="replace")
-            reason = f"`{shlex.join(command)}` does not serve: {output}{_ADVICE}"
+            reason = f"`{shlex.join(command)}` does not serve: {output}{NO_EMULATOR}"
             raise InputError(InputIssue(reason))
         end = ExitStack()
         client = ControlClient(info["control"], info["token"])
@@ -380,7 +377,7 @@ def _popen(command: Sequence[str], error_file: IO[bytes]) -> "subprocess.Popen[b
             process_group=0,
         )
     except OSError as error:
-        raise InputError(InputIssue(f"{command[0]}: {error.strerror}{_ADVICE}")) from None
+        raise InputError(InputIssue(f"{command[0]}: {error.strerror}{NO_EMULATOR}")) from None
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

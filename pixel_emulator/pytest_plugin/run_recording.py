@@ -197,7 +197,7 @@ class RunRecording:
             message = f"{shown}: was changed while calls were recorded: it is not overwritten"
             raise FileExistsError(message)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Print where the recording is, and which calls may be missing."""
         for line in self._messages:
             terminalreporter.write_line(f"pixels: {line}")

@@ -27,7 +27,13 @@ from pixel_emulator.core.redaction.key_finder import (
     string_spans,
     utf8_from_latin1,
 )
-from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, hide, is_mask, mask
+from pixel_emulator.core.redaction.masking import (
+    MIN_KEY_LENGTH,
+    hide,
+    is_mask,
+    is_start_of_mask,
+    mask,
+)
 from pixel_emulator.core.redaction.nested_encodings import (
     JSON_STRING,
     PERCENT,
@@ -294,7 +300,13 @@ def named_keys(text: str) -> set[str]:
     keys = set(keys_in_own_text(text))
     for run in dict.fromkeys(_ENCODED.findall(text)):
         keys.update(_named_in_encoded(run))
-    return {key for key in keys if not (key.startswith(_NOT_A_KEY) or is_mask(key))}
+    return {key for key in keys if not (key.startswith(_NOT_A_KEY) or _is_masked(key))}
+
+
+def _is_masked(key: str) -> bool:
+    """Return True for a mask, also for one that is cut: `wk_d-!-_-___…=4`."""
+    start, cut, _ = key.partition(_ELLIPSIS)
+    return is_mask(start) or bool(cut and is_start_of_mask(start))
 
 
 @lru_cache(maxsize=256)
