@@ -26,7 +26,7 @@ from pixel_emulator.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from pixel_emulator.email.html_pixels import FoundPixel
-    from pixel_emulator.email.message import HtmlPart, Mail
+    from pixel_emulator.email.mail import HtmlPart, Mail
 
 # Matches a tag, a comment or a doctype, but no URL in angle brackets.
 _HTML_START = re.compile(

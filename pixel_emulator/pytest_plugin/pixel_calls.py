@@ -38,7 +38,7 @@ from pixel_emulator.pytest_plugin.verdicts import CLOSED, message, unmet_locatio
 from pixel_emulator.runtime.session import Session
 
 if TYPE_CHECKING:
-    from pixel_emulator.email.message import Mail
+    from pixel_emulator.email.mail import Mail
 
 _URL = ("http://", "https://", "/v1/")
 _PATH = re.compile(r"\S*|.*\.(html?|eml|mbox|mjml|txt)", re.IGNORECASE)
