@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.email import mail_source
+from pixel_emulator.email.mail import Mail
 from pixel_emulator.email.mail_source import is_mail
 from pixel_emulator.email.message import (
-    Mail,
     from_base64,
     from_quoted_printable,
     is_base64,
