@@ -10,7 +10,7 @@ from mitmproxy.proxy import mode_specs
 
 from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.core.errors import InputError, did_you_mean
-from pixel_emulator.core.model import Dialect, Payload
+from pixel_emulator.core.model import JSON, Dialect
 from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.text.yaml_writer import flatten_deep, write
 from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
@@ -50,16 +50,18 @@ class SegmentPixel(contentviews.Contentview):
             raise ValueError("not a pixel request")
         settings = self._settings()
         request = request_of(flow, normalize_host(flow.request.pretty_host))
-        classification = classify(request, Dialect(settings.dialect), settings.sources())
-        call = classification.call
-        shown: Payload = {
-            "type": call.type.value if call else None,
-            "outcome": classification.outcome.value,
-            "form": call.form.value if call else None,
-            "problems": [problem.as_data() for problem in classification.problems],
-            "payload": flatten_deep(call.payload) if call else None,
-        }
-        return write(shown)
+        calls = classify(request, Dialect(settings.dialect), settings.sources()).calls
+        shown: list[JSON] = [
+            {
+                "type": judged.call.type.value,
+                "outcome": judged.outcome.value,
+                "form": judged.call.form.value,
+                "problems": [problem.as_data() for problem in judged.problems],
+                "payload": flatten_deep(judged.call.payload),
+            }
+            for judged in calls
+        ]
+        return write(shown[0] if len(shown) == 1 else shown)
 
     def render_priority(self, _data: bytes, metadata: contentviews.Metadata) -> float:
         """Return 2, above mitmproxy's own views, for pixel calls, else -1: never."""

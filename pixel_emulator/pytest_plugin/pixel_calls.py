@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.matching.expected import ABSENT, Absent
-from pixel_emulator.core.model import JSON, Hit, HttpRequest, Problem
+from pixel_emulator.core.model import JSON, Hit, HttpRequest, Problem, hits_of
 from pixel_emulator.core.profiles.identity import Profiles, fold
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.scenario import DEFAULT_WITHIN
@@ -317,7 +317,7 @@ class Pixels:
         TypeError for anything else, and for a mail that cannot be read as a whole.
         """
         requests = requests_for(mail_or_url, self.session.hosts)
-        return received_calls([self.session.receive(request) for request in requests])
+        return received_calls(hits_of([self.session.receive(request) for request in requests]))
 
     @raised_at_caller
     def route(self, page: object) -> Any:

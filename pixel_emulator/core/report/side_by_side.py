@@ -4,7 +4,6 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from itertools import takewhile
 
 from pixel_emulator.core import call_text
@@ -172,9 +171,9 @@ def _end_of_start(address: str) -> int:
 
 def masked_url(hit: Hit) -> str:
     """Return the URL of a request without its write keys."""
-    return (hit if _is_masked(hit) else redact(hit)).request.url
+    return (hit.exchange if _is_masked(hit) else redact(hit.exchange)).request.url
 
 
 def _is_masked(hit: Hit) -> bool:
-    """Return True if the request line is not the one that the digest was made of."""
-    return bool(hit.digest) and sha256(hit.request.request_line).hexdigest() != hit.digest
+    """Return True if the request is not the one that the digest was made of."""
+    return bool(hit.exchange.digest) and hit.request.digest != hit.exchange.digest
