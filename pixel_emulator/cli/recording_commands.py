@@ -1,4 +1,4 @@
-"""`recording show` and `recording state`: the calls of a recording, and the profiles they make."""
+"""`recording show`, `state` and `migrate`: calls, the profiles that they make, and old files."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from pixel_emulator.cli.terminal import ExitCode, print_message, wants_colour, w
 from pixel_emulator.cli.terminal import print_result as show_text
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue, Location
-from pixel_emulator.core.model import JSON, Evidence, Hit, Payload
+from pixel_emulator.core.model import JSON, Evidence, Hit, Payload, exchanges_of
 from pixel_emulator.core.profiles.identity import fold
 from pixel_emulator.core.profiles.profile import profile_issues
 from pixel_emulator.core.recordings.entry import entry, time_text
@@ -57,11 +57,13 @@ def show(recording: Path, numbers: tuple[int, ...], *, output: str, settings: Se
     if unknown:
         message = f"has no call {unknown[0]}; its calls are 1 to {max(hits, default=0)}"
         raise InputError(InputIssue(message if hits else "has no calls", Location(str(recording))))
-    for number in numbers or hits:
-        if output == "json":
-            text = json_codec.write(entry(hits[number].exchange))
-        else:
-            text = as_text(hits[number], width=width(), colour=wants_colour(sys.stdout))
+    shown = [hits[number] for number in numbers or hits]
+    if output == "json":
+        texts = [json_codec.write(entry(exchange)) for exchange in exchanges_of(shown)]
+    else:
+        colour = wants_colour(sys.stdout)
+        texts = [as_text(hit, width=width(), colour=colour) for hit in shown]
+    for text in texts:
         show_text(text, keep_write_keys=settings.keep_write_keys)
     print_gaps(content.evidence(allow_open=True))
     return ExitCode.MET
@@ -102,6 +104,32 @@ def state(
     data = fold(evidence.hits, profiles).as_data()
     show_text(formatted(data, output))
     return print_gaps(evidence)
+
+
+@command(example="pixel-emulator recording migrate calls.yaml")
+@argument("recordings", metavar="RECORDING...", nargs=-1, required=True, type=PATH)
+@option("--output", "-o", type=PATH, help="A new file, instead of in place.")
+def migrate(recordings: tuple[Path, ...], *, output: Path | None) -> int:
+    """Rewrite recordings of the layout before `exchanges:` in today's layout.
+
+    Digests, ends and gaps stay, so a recording verifies as before.
+    """
+    if output is not None and len(recordings) > 1:
+        raise InputError(InputIssue("--output: give one recording"))
+    issues: list[InputIssue] = []
+    for path in recordings:
+        try:
+            migrated = read_write.migrate_recording(path, output)
+        except InputError as error:
+            issues += error.issues
+            continue
+        what = "is in today's layout already: nothing is written"
+        if migrated:
+            what = "is rewritten" if output is None else f"is rewritten to {output}"
+        print_message(f"pixel-emulator: {path} {what}")
+    if issues:
+        raise InputError(*issues)
+    return ExitCode.MET
 
 
 def formatted(data: Payload, output: str) -> str:

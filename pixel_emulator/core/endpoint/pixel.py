@@ -110,6 +110,16 @@ def route_of(request: HttpRequest) -> Route:
     return route(request.method, request.path)
 
 
+def calls_in(request: HttpRequest, dialect: Dialect) -> tuple[Call, ...]:
+    """Return the calls that a request carries, in order, decoded. Never raises."""
+    call_type = route(request.method, request.path).type
+    if call_type is None:
+        return ()
+    if b" " in request.target:
+        return (undecodable_call(call_type),)
+    return (decode(call_type, request.query, dialect),)
+
+
 def undecodable_call(call_type: CallType) -> Call:
     """Return the call of a request with a raw space in its target: no server reads its data."""
     cause = "a raw space stands in the URL, and a server answers 400 to such a request"

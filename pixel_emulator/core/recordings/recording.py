@@ -1,13 +1,13 @@
 """Whole recordings: the head, the hits, the end, and the evidence of the run."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from pixel_emulator.core.endpoint.pixel import decode
+from pixel_emulator.core.endpoint.pixel import calls_in
 from pixel_emulator.core.errors import Document
 from pixel_emulator.core.model import (
     JSON,
@@ -16,6 +16,7 @@ from pixel_emulator.core.model import (
     Evidence,
     Exchange,
     Hit,
+    HttpRequest,
     Payload,
     hits_of,
 )
@@ -28,9 +29,21 @@ VERSION = 1
 """Version of the format: the one that is written, and the newest that is read."""
 
 _MALFORMED_LINE = 400
-"""Status of a call with a malformed request line: it has no payload, whatever its URL says."""
+"""Status of a request with a malformed line: its calls have no payload, whatever its URL says."""
+
+_CALL_KEYS = (
+    *("type", "outcome", "form", "alphabet", "padded", "payload", "problems", "source"),
+)  # fmt: skip
+"""Keys of a call, which were keys of the entry itself in the old layout (see `OLD_LAYOUT`)."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+OLD_LAYOUT = (
+    "has its entries under `calls:`, the layout of recordings before an entry held an exchange: "
+    "rewrite it with `pixel-emulator recording migrate FILE`"
+)
+"""What is wrong with a recording of before the release of version 1."""
 
 
 class Redaction(StrEnum):
@@ -69,8 +82,9 @@ class Head:
 class End:
     """The end of the recording of a run that ended cleanly.
 
-    `gaps` are sentences on why calls may be missing all the same. `acted` maps the title of a
-    scenario step to the time when its action was done.
+    `calls` counts the hits of the entries: a request without calls counts as one. `gaps` are
+    sentences on why calls may be missing all the same. `acted` maps the title of a scenario step to
+    the time when its action was done.
     """
 
     calls: int
@@ -159,7 +173,7 @@ def parse(document: Document, *, torn: bool = False) -> Recording:
     """
     root = Node(document, (), document.data)
     _check_version(root)
-    entries = list(root["calls"].items())
+    entries = list(root["exchanges"].items())
     if "end" not in root.map() and entries and not has_digest(entries[-1].value):
         entries, torn = entries[:-1], True
     head, exchanges, end = _head(root), tuple(map(read_exchange, entries)), read_end(root)
@@ -198,8 +212,10 @@ def _check_version(root: Node) -> None:
         )
     if version.number() != VERSION:
         raise version.type_error(str(VERSION))
-    if "calls" not in data:
-        raise root.error("is cut off before its `calls:`, so it holds nothing")
+    if "exchanges" not in data and "calls" in data:
+        raise root.error(OLD_LAYOUT)
+    if "exchanges" not in data:
+        raise root.error("is cut off before its `exchanges:`, so it holds nothing")
 
 
 def _description(data: JSON) -> str:
@@ -226,21 +242,34 @@ def edit_sentences(number: int, entry: Node, exchange: Exchange, dialect: Dialec
     """Yield a sentence for each value of an entry that no recording writer could have written."""
     if not has_digest(entry.value):
         yield f"entry {number}: its digest is not `sha256:` and 64 hexadecimal digits"
-    if not exchange.calls:
+    carried = expected_calls(exchange.request, exchange.status, dialect)
+    if [call_type for call_type, _ in carried] != [judged.call.type for judged in exchange.calls]:
+        yield f"entry {number}: its calls are not those that its request carries"
         return
-    [judged] = exchange.calls
-    query = exchange.request.query
-    payload = expected_payload(judged.call.type, query, exchange.status, dialect)
-    # Deep values are compared as JSON text: comparing nested values recurses.
-    if yaml_writer.flatten_deep(payload) != entry["payload"].value:
-        yield f"entry {number}: its payload is not what its URL says"
+    source = "body" if exchange.request.body else "URL"
+    for at, (call, (_, payload)) in enumerate(zip(entry["calls"].items(), carried, strict=True), 1):
+        # Deep values are compared as JSON text: comparing nested values recurses.
+        if yaml_writer.flatten_deep(payload) != call["payload"].value:
+            which = "its payload" if len(carried) == 1 else f"the payload of its call {at}"
+            yield f"entry {number}: {which} is not what its {source} says"
 
 
-def expected_payload(
-    call_type: CallType, query: bytes, status: int, dialect: Dialect
-) -> Payload | None:
-    """Return the payload of a recorded call, by its query and the status of the response."""
-    return None if status == _MALFORMED_LINE else decode(call_type, query, dialect).payload
+def expected_calls(
+    request: HttpRequest, status: int, dialect: Dialect
+) -> Sequence[tuple[CallType, Payload | None]]:
+    """Return type and payload of each call of a recorded request with this response status."""
+    calls = calls_in(request, dialect)
+    if status == _MALFORMED_LINE:
+        return [(call.type, None) for call in calls]
+    return [(call.type, call.payload) for call in calls]
+
+
+def migrated_entry(data: Payload) -> Payload:
+    """Return an entry of the old layout, in which it held at most one call, in today's layout."""
+    call: Payload = {key: data[key] for key in _CALL_KEYS if key in data}
+    before: Payload = {key: data[key] for key in ("seq", "time", "step") if key in data}
+    other = {key: value for key, value in data.items() if key not in call and key not in before}
+    return {**before, "calls": [] if data.get("type") is None else [call], **other}
 
 
 def has_digest(data: JSON) -> bool:

@@ -11,11 +11,21 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
+from typing import NamedTuple
 
 from pixel_emulator.core.endpoint import data_parameter
-from pixel_emulator.core.endpoint.pixel import decode
+from pixel_emulator.core.endpoint.pixel import calls_in
 from pixel_emulator.core.endpoint.query import parse_query
-from pixel_emulator.core.model import Dialect, Exchange, Form, Hit, Problem
+from pixel_emulator.core.model import (
+    Dialect,
+    Exchange,
+    Form,
+    Hit,
+    HttpRequest,
+    JudgedCall,
+    Payload,
+    Problem,
+)
 from pixel_emulator.core.redaction.key_finder import (
     FoundKeys,
     decode_data,
@@ -60,17 +70,19 @@ def redacted(hits: Iterable[Hit], known: Iterable[str] = ()) -> tuple[Hit, ...]:
 
 
 def redact(exchange: Exchange, known: Iterable[str] = ()) -> Exchange:
-    """Return the exchange with all its write keys masked.
+    """Return the exchange with all its write keys masked, and without `authorization`.
 
-    Write keys are the strings with a name like `writeKey` in the payload, the query or any text,
-    those in the URLs that Segment's libraries load, and the `known` ones. Undecodable `data` is
-    replaced by its first characters, its length and its SHA-256. A part that contains a key encoded
-    twice is replaced by stars, except for its first characters. The payload is that of the redacted
-    target.
+    Write keys are the strings with a name like `writeKey` in the payload, the query, the body or
+    any text, those in the URLs that Segment's libraries load, the user of Basic credentials, and
+    the `known` ones. Undecodable `data` is replaced by its first characters, its length and its
+    SHA-256. A part that contains a key encoded twice is replaced by stars, except for its first
+    characters. The payloads are those of the redacted request. Method and path of a request with
+    calls are those of a route, so they are kept.
     """
-    target = exchange.request.target.decode("latin-1")
-    headers = [(name, _header_to_latin1(value)) for name, value in exchange.request.headers]
-    request_keys = keys_in_request(exchange.request)
+    request = exchange.request
+    target, body = request.target.decode("latin-1"), request.body.decode("latin-1")
+    headers = [(name, _header_to_latin1(value)) for name, value in request.headers]
+    request_keys = keys_in_request(request)
     keys = longest_first({*request_keys.keys, *known})
     redaction = _Redaction(
         keys,
@@ -79,30 +91,69 @@ def redact(exchange: Exchange, known: Iterable[str] = ()) -> Exchange:
         or any(judged.call.form is Form.JSON for judged in exchange.calls),
         has_encoded=any(key in text for text in request_keys.encoded for key in keys),
     )
-    masked = redaction.address(target, withhold=True)
-    request = replace(
-        exchange.request,
+    is_routed = bool(exchange.calls)
+    masked = redaction.address(target, withhold=True, keep_path=is_routed)
+    masked_body = redaction.body(body)
+    masked_request = replace(
+        request,
         target=masked.encode("latin-1"),
-        method=redaction.word(exchange.request.method),
-        host=redaction.word(exchange.request.host),
+        method=request.method if is_routed else redaction.word(request.method),
+        host=redaction.word(request.host),
         headers=tuple(
             (redaction.word(name), _latin1_to_header(redaction.address(value, withhold=False)))
             for name, value in headers
         ),
+        body=masked_body.encode("latin-1"),
+        authorization="",
     )
-    calls = []
-    for judged in exchange.calls:
-        call, problems = judged.call, judged.problems
-        if call.payload is not None:
-            payload = decode(call.type, request.query, Dialect.DOCUMENTED).payload
-            call = replace(call, payload=payload)
-        if call.problems:
-            call = replace(call, problems=redaction.problems(call.problems, target, masked))
-        if problems:
-            problems = redaction.problems(problems, target, masked)
-        calls.append(replace(judged, call=call, problems=problems))
-    step = redaction.word(exchange.step)
-    return replace(exchange, request=request, calls=tuple(calls), step=step)
+    excerpts = _Excerpts("", "")
+    if any(judged.problems or judged.call.problems for judged in exchange.calls):
+        excerpts = _Excerpts(
+            "\n".join((*_decoded_texts(target), body)),
+            "\n".join((*_decoded_texts(masked), masked_body)),
+        )
+    return replace(
+        exchange,
+        request=masked_request,
+        calls=tuple(
+            _redacted_call(judged, payload, redaction, excerpts)
+            for judged, payload in zip(
+                exchange.calls, _payloads(exchange, masked_request), strict=True
+            )
+        ),
+        step=redaction.word(exchange.step),
+    )
+
+
+def _payloads(exchange: Exchange, masked: HttpRequest) -> Iterable[Payload | None]:
+    """Return the payload of each call of an exchange as the masked request carries it."""
+    if all(judged.call.payload is None for judged in exchange.calls):
+        return [None] * len(exchange.calls)
+    carried = calls_in(masked, Dialect.DOCUMENTED)
+    if len(carried) != len(exchange.calls):  # a masked body that decodes otherwise: show nothing
+        return [None] * len(exchange.calls)
+    return [
+        None if judged.call.payload is None else call.payload
+        for judged, call in zip(exchange.calls, carried, strict=True)
+    ]
+
+
+def _redacted_call(
+    judged: JudgedCall, payload: Payload | None, redaction: "_Redaction", excerpts: "_Excerpts"
+) -> JudgedCall:
+    call, problems = replace(judged.call, payload=payload), judged.problems
+    if call.problems:
+        call = replace(call, problems=redaction.problems(call.problems, excerpts))
+    if problems:
+        problems = redaction.problems(problems, excerpts)
+    return replace(judged, call=call, problems=problems)
+
+
+class _Excerpts(NamedTuple):
+    """The texts of a request from which messages quote, before and after its redaction."""
+
+    before: str
+    after: str
 
 
 def longest_first(keys: Iterable[str]) -> tuple[str, ...]:
@@ -145,21 +196,31 @@ class _Redaction:
     raw_json: bool
     has_encoded: bool
 
-    def address(self, address: str, *, withhold: bool) -> str:
+    def address(self, address: str, *, withhold: bool, keep_path: bool = False) -> str:
         """Return a URL, or a text that may contain one, redacted; all as Latin-1 characters."""
         path, mark, query = address.partition("?")
-        pairs = (self._pair(pair, withhold=withhold) for pair in query.split("&"))
-        return PERCENT.replace(path, self._hide_latin1) + mark + "&".join(pairs)
+        if not keep_path:
+            path = PERCENT.replace(path, self._hide_latin1)
+        return path + mark + self._query(query, withhold=withhold)
+
+    def body(self, body: str) -> str:
+        """Return a body redacted, as Latin-1 characters: JSON, a form, or any other text."""
+        text = utf8_from_latin1(body)
+        if text in self.objects:
+            return latin1_from_utf8(self._hide_json(text))
+        # A key of another text may hold an `&`.
+        return self._hide_latin1(self._query(body, withhold=True)) if body else ""
+
+    def _query(self, query: str, *, withhold: bool) -> str:
+        return "&".join(self._pair(pair, withhold=withhold) for pair in query.split("&"))
 
     def word(self, text: str) -> str:
         """Return a method, a host, or the name of a header or a step, redacted."""
         return self._hide(text)
 
-    def problems(
-        self, problems: tuple[Problem, ...], before: str, after: str
-    ) -> tuple[Problem, ...]:
-        """Return problems without keys, and without excerpts that the URL no longer contains."""
-        old, new = "\n".join(_decoded_texts(before)), "\n".join(_decoded_texts(after))
+    def problems(self, problems: tuple[Problem, ...], excerpts: _Excerpts) -> tuple[Problem, ...]:
+        """Return problems without keys, and without excerpts that the request no longer has."""
+        old, new = excerpts
 
         def shorten(excerpt: re.Match[str]) -> str:
             gone = excerpt[0] in old and excerpt[0] not in new
