@@ -1,8 +1,10 @@
 """Commands, arguments and options: their help, and the options that come from the settings."""
 
+import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -170,3 +172,55 @@ def test_a_command_imports_only_what_it_needs(tmp_path, arguments, left_out):
     imported = set(done.stderr.split())
     assert "click" in imported
     assert not imported & {"rich", "typer", "mitmproxy", *left_out}
+
+
+COMPLETIONS = [
+    ("sce", {"scenario"}),
+    ("scenario ", {"check", "schema", "new", "update"}),
+    ("decode --fo", {"--format"}),
+    ("decode --format ", {"text", "json"}),
+    ("serve --dialect s", {"strict"}),
+    ("explain duplicate_j", {"duplicate_json_key"}),
+    ("client ", {"playwright-ts", "playwright-py"}),
+]
+"""What was typed, and what a shell offers for it."""
+
+
+@pytest.mark.parametrize(("typed", "offered"), COMPLETIONS)
+def test_bash_completes(typed, offered):
+    """With the function that the documented line defines."""
+    folder = Path(sys.executable).parent
+    words = ["pixel-emulator", *typed.split(" ")]
+    script = (
+        'eval "$(_PIXEL_EMULATOR_COMPLETE=bash_source pixel-emulator)"\n'
+        'COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))\n'
+        '_pixel_emulator_completion "$1"\nprintf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script, "bash", *words],
+        env={**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(done.stdout.split()) == offered
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+@pytest.mark.parametrize(("typed", "offered"), COMPLETIONS)
+def test_zsh_and_fish_get_the_same(run_cli, monkeypatch, shell, typed, offered):
+    """What their function calls the command with, and gets; no summary is cut."""
+    typed_words = ["pixel-emulator", *typed.split(" ")]
+    before, last = typed_words[:-1], typed_words[-1]
+    words = typed_words if shell == "zsh" else before
+    monkeypatch.setenv("_PIXEL_EMULATOR_COMPLETE", f"{shell}_complete")
+    monkeypatch.setenv("COMP_WORDS", " ".join(words))
+    monkeypatch.setenv("COMP_CWORD", str(len(before)) if shell == "zsh" else last)
+    code, out, err = run_cli()
+    assert (code, err) == (0, "")
+    if shell == "zsh":
+        assert set(out.split("\n")[1::3]) == offered
+    else:
+        names = {line.partition(",")[2].partition("\t")[0] for line in out.splitlines()}
+        assert {name.strip() for name in names} == offered
+    assert "..." not in out
