@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from pixel_emulator.cli.commands import summary
@@ -235,9 +236,10 @@ def test_every_report_format_is_explained():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_begins_with_what_its_reader_can_do(page):
-    title, empty, first = page_text(page).splitlines()[:3]
+    title, way_back, first = re.split(r"\n\n", page_text(page), maxsplit=3)[:3]
     assert title.startswith("# ")
-    assert (empty, first[:1].isalpha()) == ("", True)
+    assert way_back.startswith("[Manual](../README.md#more) · ")
+    assert first[:1].isalpha()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -338,6 +340,12 @@ def check_invocation(arguments):
         options |= {opt for parameter in parameters for opt in parameter.secondary_opts}
         if name in {"web", "console", "dump"}:
             return
+        command = load_command(name)
+        with click.Context(command) as context:
+            _, left, _ = command.make_parser(context).parse_args(
+                list(arguments[name.count(" ") + 1 :])
+            )
+        assert context.allow_extra_args or not left, f"{name} takes no {left}"
     for argument in arguments:
         if re.match(r"--?[a-z]", argument):
             assert argument.partition("=")[0] in options, f"{name} {argument}"
@@ -415,6 +423,10 @@ def same_run(text):
     return [line.rstrip() for line in text.strip().splitlines()]
 
 
+# An example has to show a call that Segment keeps, and a verdict that is met.
+_NOT_MET = re.compile(r"^(?:FAIL|UNDECIDED|INCOMPLETE|damaged|dropped)\b.*", re.MULTILINE)
+
+
 @pytest.mark.thorough
 @needs_chromium
 @needs_curl
@@ -458,3 +470,4 @@ def test_the_commands_of_a_page_run(page, tmp_path):
             wanted = int(block.note.removeprefix("exit code ")) if block.note else 0
             assert done.returncode == wanted, f"{block.text}\n{printed}"
             assert "Traceback" not in printed
+            assert wanted or _NOT_MET.findall(printed) == [], f"{block.text}\n{printed}"

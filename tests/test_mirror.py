@@ -53,7 +53,7 @@ ELSEWHERE = {
     "core/verification/quick_check": "properties/test_quick_check_laws.py, against `verify`",
     "core/verification/solve": "core/verification/test_branch_and_bound.py",
     "core/verification/verdict": "plain data; core/verification/test_verify.py",
-    "email/fetch": "email/test_render.py",
+    "email/mail": "email/test_message.py, email/test_mail_source.py",
     "email/html_tree": "email/test_html_pixels.py",
     "email/limits": "email/test_html_guard.py, email/test_mail_source.py",
     "files/file_io": "files/test_read_write.py",

@@ -69,9 +69,9 @@ def test_each_page_is_linked_from_the_readme():
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda path: path.name)
 def test_each_page_leads_back_and_says_how_to_call_the_command_in_a_clone(page):
-    _, _, line, *_ = page.read_text(encoding="utf-8").splitlines()
+    top = page.read_text(encoding="utf-8").partition("\n## ")[0].splitlines()
     back = "[Manual](../README.md#more)"
-    assert line == f"{back} · In a clone, type `uv run pixel-emulator` for `pixel-emulator`."
+    assert f"{back} · In a clone, type `uv run pixel-emulator` for `pixel-emulator`." in top
 
 
 def test_each_block_is_one_that_is_run_here():

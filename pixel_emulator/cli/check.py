@@ -16,7 +16,7 @@ from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Dialect
-from pixel_emulator.core.problems.classify import Classification, classify_url
+from pixel_emulator.core.problems.classify import UrlClassification, classify_url
 from pixel_emulator.core.recordings.foreign_files import describe_traffic
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
@@ -26,7 +26,7 @@ from pixel_emulator.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from pixel_emulator.email.html_pixels import FoundPixel
-    from pixel_emulator.email.message import HtmlPart, Mail
+    from pixel_emulator.email.mail import HtmlPart, Mail
 
 # Matches a tag, a comment or a doctype, but no URL in angle brackets.
 _HTML_START = re.compile(
@@ -48,7 +48,7 @@ class CheckedPixel:
     url: str
     place: str
     details: tuple[str, ...]
-    classification: Classification
+    classification: UrlClassification
     requested: bool = True
     only_outlook: bool = False
 
@@ -239,7 +239,7 @@ def _details(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterat
         yield "no browser loads it here"
 
 
-def _classify(url: str, settings: Settings, raw: str = "") -> Classification:
+def _classify(url: str, settings: Settings, raw: str = "") -> UrlClassification:
     learn_from_url(url)
     dialect = Dialect(settings.dialect)
     return classify_url(url, dialect, settings.sources(), hosts=settings.hosts, text=raw)

@@ -22,7 +22,7 @@ from pixel_emulator.core.model import (
     Severity,
 )
 from pixel_emulator.core.problems.catalog import RULES, Rule
-from pixel_emulator.core.problems.classify import Classification, classify_url
+from pixel_emulator.core.problems.classify import UrlClassification, classify_url
 from pixel_emulator.core.recordings.foreign_files import explain_non_url
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import cut
@@ -112,7 +112,7 @@ def _valid_urls(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
         raise InputError(InputIssue(wrong, first))
 
 
-def as_json(url: str, classification: Classification) -> dict[str, JSON]:
+def as_json(url: str, classification: UrlClassification) -> dict[str, JSON]:
     """Return one decoded URL as plain data."""
     call = classification.call
     return {
@@ -127,7 +127,7 @@ def as_json(url: str, classification: Classification) -> dict[str, JSON]:
     }
 
 
-def as_text(url: str, classification: Classification, *, width: int, colour: bool) -> str:
+def as_text(url: str, classification: UrlClassification, *, width: int, colour: bool) -> str:
     """Return one decoded URL as text for people."""
     request, call = request_from_url(url), classification.call
     word = call_text.outcome_word(classification.outcome, colour=colour)

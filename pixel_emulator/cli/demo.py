@@ -19,8 +19,13 @@ from pixel_emulator.core.model import Hit, Severity
 from pixel_emulator.core.report.formats import TEXT, ReportOptions
 from pixel_emulator.core.text.display import paint
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.email.fetch import BUILT_IN, fetch_images
-from pixel_emulator.email.render import RenderResult, find_browser, render
+from pixel_emulator.email.render import (
+    BUILT_IN,
+    RenderResult,
+    fetch_images,
+    find_browser,
+    render,
+)
 from pixel_emulator.files.scenario_loader import load_scenarios
 from pixel_emulator.runtime.settings import Settings
 

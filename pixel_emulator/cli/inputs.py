@@ -1,13 +1,12 @@
 """The scenarios and recordings of a command: options `--tag`, `--let`, `--allow-open`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from heapq import merge
 from pathlib import Path
 
 from pixel_emulator.cli.commands import option
 from pixel_emulator.core.errors import InputError, InputIssue, Location
-from pixel_emulator.core.model import JSON, Evidence
+from pixel_emulator.core.model import JSON, Evidence, hits_of, renumbered
 from pixel_emulator.core.parser.definitions import NAME
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import Recording, Redaction
@@ -87,8 +86,8 @@ def read_recording(path: Path) -> Recording:
     recording = read_write.read_recording(path)
     if recording.head.redaction is Redaction.NONE:
         keys = run_keys()
-        for hit in recording.hits:
-            keys.learn(hit)
+        for exchange in recording.exchanges:
+            keys.learn(exchange)
     return recording
 
 
@@ -102,16 +101,13 @@ def merged_evidence(evidences: Sequence[Evidence]) -> Evidence:
         return evidences[0]
     masked = any(evidence.masked for evidence in evidences)
     parts = [
-        tuple(map(redact, evidence.hits)) if masked and not evidence.masked else evidence.hits
+        map(redact, evidence.exchanges) if masked and not evidence.masked else evidence.exchanges
         for evidence in evidences
     ]
     # Merged, not sorted: with `given.clock` the times within one recording may go back.
-    hits = list(merge(*parts, key=lambda hit: hit.time))
-    seen = MessageIds()
-    for index, hit in enumerate(hits):
-        hits[index] = seen.check(replace(hit, seq=index + 1))
+    exchanges = renumbered(merge(*parts, key=lambda exchange: exchange.time))
     return Evidence(
-        hits=tuple(hits),
+        hits=hits_of(map(MessageIds().check, exchanges)),
         connections=sum(evidence.connections for evidence in evidences),
         gaps=tuple(gap for evidence in evidences for gap in evidence.gaps),
         masked=masked,

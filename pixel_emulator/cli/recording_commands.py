@@ -59,7 +59,7 @@ def show(recording: Path, numbers: tuple[int, ...], *, output: str, settings: Se
         raise InputError(InputIssue(message if hits else "has no calls", Location(str(recording))))
     for number in numbers or hits:
         if output == "json":
-            text = json_codec.write(entry(hits[number]))
+            text = json_codec.write(entry(hits[number].exchange))
         else:
             text = as_text(hits[number], width=width(), colour=wants_colour(sys.stdout))
         show_text(text, keep_write_keys=settings.keep_write_keys)

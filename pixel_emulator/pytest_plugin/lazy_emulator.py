@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 import pytest
 
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.model import Evidence, Hit, HttpRequest
+from pixel_emulator.core.model import Evidence, Exchange, Hit, HttpRequest
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.source_lines import MisuseError
 from pixel_emulator.runtime.clock import faked_now, monotonic, utc_now
@@ -89,7 +89,7 @@ class DeferredSession:
                     self._session.close()
             return self._session
 
-    def receive(self, request: HttpRequest) -> Hit:
+    def receive(self, request: HttpRequest) -> Exchange:
         """See `Session`."""
         with self._lock:
             return self._session.receive(request)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.matching.expected import ABSENT, Absent
-from pixel_emulator.core.model import JSON, Hit, HttpRequest, Problem
+from pixel_emulator.core.model import JSON, Hit, HttpRequest, Problem, hits_of
 from pixel_emulator.core.profiles.identity import Profiles, fold
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.scenario import DEFAULT_WITHIN
@@ -43,7 +43,7 @@ from pixel_emulator.pytest_plugin.verdicts import CLOSED, message, unmet_locatio
 from pixel_emulator.runtime.session import Session
 
 if TYPE_CHECKING:
-    from pixel_emulator.email.message import Mail
+    from pixel_emulator.email.mail import Mail
 
 _URL = ("http://", "https://", "/v1/")
 _PATH = re.compile(r"\S*|.*\.(html?|eml|mbox|mjml|txt)", re.IGNORECASE)
@@ -343,7 +343,7 @@ class Pixels:
         TypeError for anything else, and for a mail that cannot be read as a whole.
         """
         requests = requests_for(mail_or_url, self.session.hosts)
-        return received_calls([self.session.receive(request) for request in requests])
+        return received_calls(hits_of([self.session.receive(request) for request in requests]))
 
     @raised_at_caller
     def route(self, page: object) -> Any:

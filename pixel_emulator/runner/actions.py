@@ -24,11 +24,10 @@ from pixel_emulator.core.scenarios.scenario import (
     Step,
     Wait,
 )
-from pixel_emulator.email.fetch import DEFAULT_REQUESTS, fetch_images
 from pixel_emulator.email.html_pixels import find_pixels
 from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.mail_source import read
-from pixel_emulator.email.render import render
+from pixel_emulator.email.render import DEFAULT_REQUESTS, fetch_images, render
 from pixel_emulator.files import read_write
 from pixel_emulator.files.file_io import read_bytes
 from pixel_emulator.http_client import HttpClient

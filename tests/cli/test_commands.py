@@ -1,6 +1,8 @@
 """Commands, arguments and options: their help, and the options that come from the settings."""
 
 import shlex
+import subprocess
+import sys
 
 import click
 import pytest
@@ -50,7 +52,7 @@ def test_examples_are_command_lines_that_are_parsed(name):
     load_command(name).make_context(name, words[1 + len(name.split()) :])
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", OURS)
 def test_each_argument_and_option_is_in_the_help(name):
     found = load_command(name)
     text = found.get_help(found.make_context(name, [], resilient_parsing=True))
@@ -142,3 +144,29 @@ def test_the_names_of_files_and_of_dialects_are_completed():
     assert [item.type for item in record] == ["file"]
     assert [item.value for item in dialect] == ["documented", "strict"]
     assert host == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left_out"),
+    [
+        (["decode", "/v1/pixel/track?userId=1"], {"email", "logging", "traceback", "shutil"}),
+        (["check", "mail.html"], {"email.parser", "shutil", "difflib"}),
+        (["--version"], {"pixel_emulator.cli.decode"}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_command_imports_only_what_it_needs(tmp_path, arguments, left_out):
+    """Its start is mostly imports."""
+    (tmp_path / "mail.html").write_text(
+        '<img src="https://api.segment.io/v1/pixel/track?userId=1">'
+    )
+    script = (
+        "import sys; before = {*sys.modules}\n"
+        "from pixel_emulator.cli.program import main; main(sys.argv[1:])\n"
+        "print(*{*sys.modules} - before, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    imported = set(done.stderr.split())
+    assert "click" in imported
+    assert not imported & {"rich", "typer", "mitmproxy", *left_out}

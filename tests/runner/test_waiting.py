@@ -128,7 +128,7 @@ def test_a_journal_tail_holds_what_arrived_after_its_start(journal):
     part = JournalTail(journal, hits=1, connections=1)
     assert (part.evidence().hits, part.evidence().connections) == ((), 0)
     journal.connected()
-    hit = journal.record(call())
+    [hit] = journal.record(call()).hits
     assert (part.evidence().hits, part.evidence().connections) == ((hit,), 1)
     assert settled(OPENED, journal, part=part) is Outlook.MET
 

@@ -243,9 +243,9 @@ def test_a_seed_gives_the_run_the_same_id_each_time(path):
 @pytest.mark.parametrize("together", [1, 100, 257, 600])
 def test_any_of_its_calls_are_read_back(path, together):
     recorder = RecordingWriter(path, HEAD)
-    hits = [recorded(seq, messageId=f"m{seq}") for seq in range(1, 601)]
+    exchanges = [recorded(seq, messageId=f"m{seq}") for seq in range(1, 601)]
     for start in range(0, 600, together):
-        recorder.append(*hits[start : start + together])
+        recorder.append(*exchanges[start : start + together])
     whole = read_recording(path).hits
     for start, end in [
         (1, 601),

@@ -77,7 +77,8 @@ def problems_of(url: str, sources: Mapping[str, str] | None = None) -> tuple[Pro
     request = request_from_url(url)
     call_type = CallType(request.path.decode().rpartition("/")[2])
     decoded = decode(call_type, request.query, Dialect.DOCUMENTED)
-    problems = classify.classify(request, Dialect.DOCUMENTED, sources).problems
+    [judged] = classify.classify(request, Dialect.DOCUMENTED, sources).calls
+    problems = judged.problems
     assert problems == validate(decoded, request, sources or {})
     return problems
 

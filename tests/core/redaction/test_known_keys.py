@@ -55,7 +55,7 @@ def test_new_keys_are_announced_once():
 
 def written(keys, target, seq=1):
     request = HttpRequest(target=target.encode())
-    return next_entry(classified_hit(seq, request), keys)
+    return next_entry(classified_hit(seq, request).exchange, keys)
 
 
 def track(**fields):
