@@ -22,7 +22,7 @@ from pixel_emulator.core.model import (
 )
 from pixel_emulator.core.parser.expectations import Policies
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.scenario import Scenario, Step
+from pixel_emulator.core.scenarios.scenario import Level, Policy, Scenario, Step
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.quick_check import QuickCheck
@@ -253,14 +253,22 @@ class ExpectedCalls:
         verifier = verify if proven else verify_unproven
         return verifier([self.scenario], self._shared_calls.unclaimed())
 
-    def verdict(self) -> Verdict | None:
+    def verdict(self, *, are_recorded: bool = False) -> Verdict | None:
         """Return the verdict at the end of the test, or None if a quick check already finds every
-        expectation met."""
+        expectation met.
+
+        If calls `are_recorded` and nothing is expected, the recording says which calls are.
+        """
         evidence = self._shared_calls.unclaimed()
         with self._lock:
             if self._quick_check.is_met(self._expected, evidence):
                 return None
-        return verify_unproven([self.scenario], evidence)
+        scenario = self.scenario
+        if are_recorded and not self and not self._shared_calls.contexts:
+            scenario = replace(
+                scenario, levels={**scenario.levels, Policy.UNEXPECTED: Level.IGNORE}
+            )
+        return verify_unproven([scenario], evidence)
 
     def forget(self) -> None:
         """Drop all expectations."""

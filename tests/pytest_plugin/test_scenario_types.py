@@ -1,5 +1,6 @@
 """The types of scenarios in Python: their keys, and what type checkers say of tests."""
 
+import ast
 import json
 import re
 import shutil
@@ -22,6 +23,7 @@ from pixel_emulator.core.parser.vocabulary import (
     STEP,
 )
 from pixel_emulator.core.scenarios.scenario import Order
+from pixel_emulator.pytest_plugin import scenario_types
 from pixel_emulator.pytest_plugin.scenario_types import (
     CallDict,
     CallFields,
@@ -33,6 +35,7 @@ from pixel_emulator.pytest_plugin.scenario_types import (
     ScenarioDict,
     StepDict,
 )
+from pixel_emulator.snippets import pixels
 from tests.manual import blocks_of
 
 
@@ -53,6 +56,34 @@ def test_the_types_have_the_keys_of_the_language():
     ):
         assert words.__annotations__.keys() == keys.keys()
     assert {*get_args(ScenarioDict.__annotations__["order"])} == {*Order}
+
+
+def test_the_client_for_playwright_has_the_same_types():
+    def types(module):
+        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        nodes = [*tree.body]
+        first = next(n for n, node in enumerate(nodes) if isinstance(node, ast.TypeAlias))
+        last = next(
+            n for n, node in enumerate(nodes) if getattr(node, "name", "") == "ScenarioDict"
+        )
+        return [ast.dump(node) for node in nodes[first : last + 1]]
+
+    assert len(types(scenario_types)) > 10
+    assert types(scenario_types) == types(pixels)
+
+
+def test_the_client_in_typescript_has_the_keys_of_the_language():
+    text = (Path(str(pixels.__file__)).parent / "pixels.ts").read_text(encoding="utf-8")
+
+    def keys(name):
+        body = text.partition(f"export interface {name} ")[2].partition("\n}")[0]
+        return {*re.findall(r'^  "?([\w-]+)"?\?:', body, re.MULTILINE)}
+
+    assert keys("CallFields") == PATTERN.keys()
+    assert keys("CallFields") | keys("ExpectedCall") == EXPECTATION.keys()
+    assert keys("RequestFacts") == REQUEST.keys()
+    assert keys("Step") == STEP.keys()
+    assert keys("Scenario") == SCENARIO.keys() | FILE.keys()
 
 
 RIGHT = """
