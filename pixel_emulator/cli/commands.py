@@ -1,8 +1,9 @@
 """Commands, arguments and options on Click; `runtime.settings` has the options of settings."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -19,8 +20,8 @@ _PATHS = frozenset({"record", "ca_dir"})
 PATH = click.Path(path_type=Path)
 """The type of arguments and options that are a `Path`."""
 
-HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
-"""Context settings of each command and group."""
+HELP_OPTIONS = ("-h", "--help")
+_NO_CONTEXT: Mapping[str, Any] = MappingProxyType({})
 
 
 class Argument(click.Argument):
@@ -42,6 +43,10 @@ class Command(click.Command):
     def __init__(self, *arguments: Any, example: str, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         self.example = example
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's
+        """Return the options that print the help, in every context."""
+        return [*HELP_OPTIONS]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help: usage, text, arguments, options, example."""
@@ -69,12 +74,10 @@ def summary(command: click.Command) -> str:
 
 
 def command(
-    *, example: str, context: dict[str, Any] | None = None
+    *, example: str, cls: type[Command] = Command, context: Mapping[str, Any] = _NO_CONTEXT
 ) -> Callable[[Callable[..., int]], Command]:
     """Return the decorator that makes a command of a function; its docstring is the help."""
-    return click.command(
-        cls=Command, example=example, context_settings={**HELP_OPTIONS, **(context or {})}
-    )
+    return click.command(cls=cls, example=example, context_settings={**context})
 
 
 def argument[F: Callable[..., Any]](
@@ -100,6 +103,12 @@ def option[F: Callable[..., Any]](
         attributes["default"] = default
         attributes.setdefault("show_default", default not in ("", ()) and default is not False)
     return click.option(*names, shell_complete=_completion(choices), **attributes)
+
+
+def alternatives(names: Iterable[str]) -> str:
+    """Return the names as a sentence lists them: `text, json or junit`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _completion(

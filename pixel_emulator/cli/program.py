@@ -51,11 +51,15 @@ class _Group(click.Group):
     """The commands of one of `GROUPS`; those at the top, and all groups, if `path` is empty."""
 
     def __init__(self, path: str, words: str, **attributes: Any) -> None:
-        super().__init__(path, help=words, context_settings=HELP_OPTIONS, **attributes)
+        super().__init__(path, help=words, **attributes)
         self.no_args_is_help = True
         members = [name.rpartition(" ") for name in COMMANDS]
         self._names = [last for group, _, last in members if group == path]
         self._groups = {} if path else {name: _Group(name, words) for name, words in GROUPS.items()}
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's
+        """Return the options that print the help."""
+        return [*HELP_OPTIONS]
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's signature
         """Return the names of the commands and groups."""

@@ -27,9 +27,10 @@ _NOT_OPTIONS = {
     *("host", "port", "ca_dir", "cert", "fast_path"),
     *("control_port", "control_host", "control_token"),
 }
-_OPTIONS = {
+OPTIONS = {
     f"{PREFIX}{setting.name}": setting for setting in settings() if setting.name not in _NOT_OPTIONS
 }
+"""The settings that are options of mitmproxy, by the names that they have there."""
 _log = logging.getLogger(__name__)
 
 
@@ -95,7 +96,7 @@ class ConfiguredEmulator:
     def load(self, loader: addonmanager.Loader) -> None:
         """Declare the options and add the content view; a wrong option ends the start."""
         all_options: options.Options = loader.master.options
-        for name, setting in _OPTIONS.items():
+        for name, setting in OPTIONS.items():
             option_type: Any = Sequence[str] if isinstance(setting.default, tuple) else setting.type
             text, choices = setting.metadata["help"], setting.metadata["choices"] or None
             loader.add_option(name, option_type, setting.default, text, choices)
@@ -106,9 +107,9 @@ class ConfiguredEmulator:
 
     def configure(self, updated: set[str]) -> None:
         """Apply the options. Raises OptionsError for a value that is not allowed."""
-        if not updated & {*_OPTIONS, "listen_host", "mode"}:
+        if not updated & {*OPTIONS, "listen_host", "mode"}:
             return
-        values = {setting.name: getattr(ctx.options, name) for name, setting in _OPTIONS.items()}
+        values = {setting.name: getattr(ctx.options, name) for name, setting in OPTIONS.items()}
         try:
             chosen = Settings(**values, host=_listen_address(ctx.options))
         except InputError as error:
@@ -166,8 +167,8 @@ def report_unusable(given: optmanager.OptManager) -> None:
     for name, value in given.deferred.items():
         if not name.startswith(PREFIX):
             continue
-        if name not in _OPTIONS:
-            _log.error("unknown option %s%s", name, did_you_mean(name, _OPTIONS))
+        if name not in OPTIONS:
+            _log.error("unknown option %s%s", name, did_you_mean(name, OPTIONS))
         elif strings := getattr(value, "val", None):  # from the command line, not from a file
             try:
                 given._parse_setval(given._options[name], strings)  # noqa: SLF001 - none is public

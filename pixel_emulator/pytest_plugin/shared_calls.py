@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from threading import Lock, RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import (
@@ -45,7 +45,7 @@ from pixel_emulator.runtime.session import Session
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ReceivedCall(Mapping[str, JSON]):
+class ReceivedCall(Mapping[str, Any]):
     """A call that arrived: a mapping of its payload, empty if that could not be decoded.
 
     Values are copies, so that a test cannot change the evidence. `hit` holds everything that is
@@ -61,7 +61,7 @@ class ReceivedCall(Mapping[str, JSON]):
         return self.call.type
 
     @property
-    def payload(self) -> Mapping[str, JSON]:
+    def payload(self) -> Mapping[str, Any]:
         """Return a copy of the payload."""
         return {key: self[key] for key in self}
 
@@ -85,7 +85,7 @@ class ReceivedCall(Mapping[str, JSON]):
         """Return when the call arrived: an aware time, in UTC."""
         return self.hit.time
 
-    def __getitem__(self, key: str) -> JSON:
+    def __getitem__(self, key: str) -> Any:
         value = (self.call.payload or {})[key]
         # A copy by way of JSON text: `deepcopy` overflows the stack for deeply nested values.
         return (
@@ -194,6 +194,10 @@ class SharedCalls:
         path = self._find_file(file)
         self.files[path] = None
         return Snapshot(path, given, self._policies, self.update_guard)
+
+    def inline(self, scenarios: tuple[Scenario, ...], file: str) -> Snapshot:
+        """Return scenarios of a test with the policies of the test."""
+        return Snapshot(file, {}, self._policies, self.update_guard, scenarios)
 
     def _find_file(self, file: str | os.PathLike[str]) -> str:
         """Return the path of a scenario file, as reports show it."""
