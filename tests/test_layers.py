@@ -54,6 +54,10 @@ LAZY = {
     ("cli.mitm_commands", "proxy.mitm_tools"): "mitmproxy, as above",
     ("cli.run", "command.environment"): "cryptography, in the extra `proxy`; `--help` without it",
     ("cli.run", "trust.stores"): "the same",
+    (
+        "cli.scenario_commands",
+        "runner.actions",
+    ): "the readers of mails, for scenarios that act only",
     ("cli.serve", "command.environment"): "the same",
     ("cli.serve", "trust.stores"): "the same",
     ("cli.serve", "control.server"): "Starlette and uvicorn, in the extra `proxy`",

@@ -109,6 +109,12 @@ def option[F: Callable[..., Any]](
     return click.option(*names, shell_complete=_completion(choices), **attributes)
 
 
+def alternatives(names: Iterable[str]) -> str:
+    """Return the names as a sentence lists them: `text, json or junit`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def _completion(
     choices: Iterable[str],
 ) -> Callable[[click.Context, click.Parameter, str], list[str]] | None:

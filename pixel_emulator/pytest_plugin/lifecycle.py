@@ -303,7 +303,7 @@ def _verdicts(
             wait_for_calls(wanted, calls_after)
         evidence = calls_after.evidence()
         yield verify_files(marked, wanted, evidence, update=shared_calls.update)
-    elif verdict := pixels.expected.verdict():
+    elif verdict := pixels.expected.verdict(are_recorded=bool(pixels.options.record)):
         yield verdict
     if pixels.options.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")
