@@ -11,7 +11,9 @@ import click
 import pytest
 
 from pixel_emulator.cli.commands import Argument, Command, argument, command, option, takes_settings
+from pixel_emulator.cli.emulator_run import needs_mitmproxy
 from pixel_emulator.cli.program import COMMANDS, GROUPS, load_command
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.runtime.settings import Settings, settings
 
 OURS = sorted(COMMANDS.keys() - {"web", "console", "dump"})
@@ -173,6 +175,17 @@ def test_a_command_imports_only_what_it_needs(tmp_path, arguments, left_out):
     imported = set(done.stderr.split())
     assert "click" in imported
     assert not imported & {"rich", "typer", "mitmproxy", *left_out}
+
+
+def test_without_the_extra_a_command_says_how_to_install_it():
+    """From a clone: the package is on no index, where anybody could take its name."""
+    with pytest.raises(InputError) as caught, needs_mitmproxy():
+        raise ModuleNotFoundError(name="mitmproxy")
+    (issue,) = caught.value.issues
+    assert str(issue) == (
+        "this command needs mitmproxy, and mitmproxy is not installed: install "
+        "`pixel-emulator[proxy]`, in a clone by `uv tool install '.[proxy]'`"
+    )
 
 
 COMPLETIONS = [
