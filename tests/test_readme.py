@@ -105,6 +105,8 @@ def run(line, folder):
 @needs_curl
 def test_the_three_uses_work_as_they_stand_there(tmp_path):
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    (scenario,) = [block for kind, block in BLOCKS if kind == "yaml"]
+    (tmp_path / "receipt.yaml").write_text(scenario, encoding="utf-8")
     ran = {line: run(line, tmp_path) for line in EXAMPLES}
     assert {line: code for line, (code, _) in ran.items()} == EXAMPLES, ran
     assert {line.split()[3] for line in ran} == {"check", "run", "verify", "recording"}

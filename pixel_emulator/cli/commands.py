@@ -48,6 +48,10 @@ class Command(click.Command):
         """Return the options that print the help, in every context."""
         return [*HELP_OPTIONS]
 
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002 - not to be cut
+        """Return the summary for lists of commands."""
+        return summary(self)
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help: usage, text, arguments, options, example."""
         self.format_usage(ctx, formatter)
@@ -103,6 +107,12 @@ def option[F: Callable[..., Any]](
         attributes["default"] = default
         attributes.setdefault("show_default", default not in ("", ()) and default is not False)
     return click.option(*names, shell_complete=_completion(choices), **attributes)
+
+
+def alternatives(names: Iterable[str]) -> str:
+    """Return the names as a sentence lists them: `text, json or junit`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _completion(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-from pixel_emulator.cli.commands import PATH, option
+from pixel_emulator.cli.commands import PATH, alternatives, option
 from pixel_emulator.cli.terminal import wants_colour, width
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.report.formats import FORMATS, TEXT, ReportOptions
@@ -19,7 +19,7 @@ report_option = option(
     metavar="FILE",
     multiple=True,
     type=PATH,
-    help="Write the verdict to FILE.xml, .json or .txt.",
+    help=f"Write the verdict to a file: {alternatives(f'FILE{suffix}' for suffix in _BY_SUFFIX)}.",
 )
 """Decorator that adds the option to a command."""
 

@@ -1,6 +1,7 @@
 """`run`: a command or the actions of scenarios, run through the emulator, and the verdict."""
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -134,13 +135,13 @@ def run(
         elif scenarios:
             verdict = verify(scenarios, window.evidence())
         else:
-            status = print_calls(journal, settings.record)
-            _explain_silence(journal, scenarios, command, context)
+            status = print_calls(journal, settings.record, end)
+            _explain_silence(journal, scenarios, command, context, end)
             code = final_code or exit_code(status, end.code if end else 0)
             return explain_exit_code(code, status, end)
         verdict = replace(verdict, command=failed_command(end), final_code=final_code)
         print_verdict(journal, verdict, settings.record)
-        _explain_silence(journal, scenarios, command, context)
+        _explain_silence(journal, scenarios, command, context, end)
         write_reports(report, verdict, recording=settings.record)
         return explain_exit_code(verdict.exit_code, verdict.status, end)
 
@@ -188,8 +189,20 @@ def _explain_silence(
     scenarios: Sequence[Scenario],
     command: Sequence[str],
     context: ActionContext,
+    end: CommandExit | None,
 ) -> None:
-    """If nothing connected, print which clients of the commands ignore proxy variables."""
+    """Print why the command may have had no effect.
+
+    These are options of `run` that the command got and, if nothing connected, clients that ignore
+    proxy variables. A command that failed may have sent nothing because of that.
+    """
+    has_failed = end is not None and end.code != 0
+    for name in _options_behind(command):
+        if has_failed or name == "--scenario":
+            print_message(
+                f"{name} behind the command is an option of the command: those of `run` stand "
+                "before it"
+            )
     ran = [action.command for action in _actions(scenarios) if isinstance(action, Run)]
     commands = [(line,) if isinstance(line, str) else line for line in ran]
     if command:
@@ -197,7 +210,14 @@ def _explain_silence(
     if commands and not journal.evidence().connections:
         from pixel_emulator.command.environment import silence_hint
 
-        print_message(silence_hint(commands, context.environ))
+        if hint := silence_hint(commands, context.environ):
+            print_message(f"if it sent a call: {hint}" if has_failed else hint)
+
+
+def _options_behind(command: Sequence[str]) -> list[str]:
+    """Return the options of `run` alone that stand behind the command, and so are the command's."""
+    names = ("--scenario", "--record", "--report", "--let", "--tag")
+    return [name for name in names if any(word.partition("=")[0] == name for word in command)]
 
 
 def _wait_for_calls(
@@ -230,9 +250,11 @@ def _check_actors(scenarios: Sequence[Scenario], command: Sequence[str]) -> None
 
     Raises InputError otherwise.
     """
-    if scenarios and command and _is_scenario(Path(command[0])):
-        message = f"{command[0]} is no command: write --scenario before each scenario"
-        raise InputError(InputIssue(message))
+    if command and _is_scenario(Path(command[0])):
+        wanted = "write --scenario before each scenario"
+        if not scenarios:
+            wanted = f"did you mean `--scenario {shlex.quote(command[0])}`?"
+        raise InputError(InputIssue(f"{command[0]} is no command: {wanted}"))
     issues = dict.fromkeys(_actor_issues(scenarios, command)) or tuple(missing_files(scenarios))
     if issues:
         raise InputError(*issues)

@@ -6,12 +6,7 @@ from pathlib import Path
 
 from pixel_emulator.cli.commands import PATH, argument, command, option
 from pixel_emulator.cli.decode import one_of
-from pixel_emulator.cli.inputs import (
-    allow_open_option,
-    let_option,
-    parse_variables,
-    read_evidence,
-)
+from pixel_emulator.cli.inputs import allow_open_option, let_option, parse_variables, read_evidence
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence
@@ -36,18 +31,30 @@ KINDS = ("scenario", "recording")
 @argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH, help="Scenario files.")
 @let_option
 def check(files: tuple[Path, ...], *, let: tuple[str, ...]) -> int:
-    """Check scenario files without running them.
+    """Check scenario files without running them, and that the files that they open are there.
 
     Exit code: 0 if all are well, 2 if there is a mistake; each is shown with its place.
     """
     given = parse_variables(let)
     scenario_files = read_files(files, given=given)
+    missing: list[InputIssue] = []
     for file in scenario_files:
-        if not file.issues:
+        absent = () if file.issues else _missing_files(file)
+        missing += absent
+        if not (file.issues or absent):
             print_result(f"{file.path}: {_summary(file)}")
-    if issues := issues_of(scenario_files, given):
+    if issues := (*issues_of(scenario_files, given), *missing):
         raise InputError(*issues)
     return 0
+
+
+def _missing_files(file: ScenarioFile) -> tuple[InputIssue, ...]:
+    """Return an issue for each unreadable mail or recording; see `runner.actions.missing_files`."""
+    if not any(scenario.has_actions for scenario in file.scenarios):
+        return ()
+    from pixel_emulator.runner.actions import missing_files  # reads mails: slow to import
+
+    return tuple(dict.fromkeys(missing_files(file.scenarios)))
 
 
 @command(example="pixel-emulator scenario schema > scenario.schema.json")

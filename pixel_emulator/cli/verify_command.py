@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from pixel_emulator.cli.commands import PATH, argument, command, option
+from pixel_emulator.cli.commands import PATH, alternatives, argument, command, option
 from pixel_emulator.cli.decode import one_of
 from pixel_emulator.cli.inputs import (
     allow_open_option,
@@ -40,7 +40,7 @@ from pixel_emulator.files import read_write
 @tag_option
 @let_option
 @report_option
-@option("--format", "output", default="text", choices=FORMATS, help="text, json or junit.")
+@option("--format", "output", default="text", choices=FORMATS, help=f"{alternatives(FORMATS)}.")
 def verify(
     paths: tuple[Path, ...],
     *,

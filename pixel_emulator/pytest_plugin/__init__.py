@@ -4,6 +4,7 @@ pytest loads this package in every run, because the package is installed. Under 
 supported its hooks are left out: the header of the run says so, and the fixtures fail.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -25,6 +26,23 @@ def _unsupported() -> str:
 
 _REASON = _unsupported()
 
+if TYPE_CHECKING:
+    from pixel_emulator.pytest_plugin.pixel_calls import Pixels
+    from pixel_emulator.pytest_plugin.scenario_types import CallDict, ScenarioDict
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import a type of annotations. A run of pytest without pixels does without them."""
+        modules = {
+            "Pixels": "pixel_calls",
+            "CallDict": "scenario_types",
+            "ScenarioDict": "scenario_types",
+        }
+        if name in modules:
+            return getattr(import_module(f"{__name__}.{modules[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 if TYPE_CHECKING or not _REASON:
     from pixel_emulator.pytest_plugin.fixtures import pixel_emulator, pixel_session_factory, pixels
     from pixel_emulator.pytest_plugin.options import PixelWarning
@@ -43,7 +61,10 @@ if TYPE_CHECKING or not _REASON:
     )
 
     __all__ = [
+        "CallDict",
         "PixelWarning",
+        "Pixels",
+        "ScenarioDict",
         "pixel_emulator",
         "pixel_session_factory",
         "pixels",

@@ -210,10 +210,7 @@ def _start(config: pytest.Config, settings: Settings) -> EmulatorHandle:
 
         return LocalEmulator(settings)
     # Needed only without the extra `proxy`, or for an emulator that is named.
-    from pixel_emulator.pytest_plugin.remote_emulator import (
-        connect_to,
-        start_process,
-    )
+    from pixel_emulator.pytest_plugin.remote_emulator import connect_to, start_process
 
     if url:
         return connect_to(url, os.environ.get(TOKEN_VARIABLE, ""), settings)
@@ -303,7 +300,7 @@ def _verdicts(
             wait_for_calls(wanted, calls_after)
         evidence = calls_after.evidence()
         yield verify_files(marked, wanted, evidence, update=shared_calls.update)
-    elif verdict := pixels.expected.verdict():
+    elif verdict := pixels.expected.verdict(are_recorded=bool(pixels.options.record)):
         yield verdict
     if pixels.options.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")

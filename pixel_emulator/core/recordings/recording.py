@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from pixel_emulator.core.endpoint.pixel import calls_in
+from pixel_emulator.core.endpoint.routes import decode_request
 from pixel_emulator.core.errors import Document
 from pixel_emulator.core.model import (
     JSON,
@@ -258,7 +258,7 @@ def expected_calls(
     request: HttpRequest, status: int, dialect: Dialect
 ) -> Sequence[tuple[CallType, Payload | None]]:
     """Return type and payload of each call of a recorded request with this response status."""
-    calls = calls_in(request, dialect)
+    calls = [decoded.call for decoded in decode_request(request, dialect)]
     if status == _MALFORMED_LINE:
         return [(call.type, None) for call in calls]
     return [(call.type, call.payload) for call in calls]

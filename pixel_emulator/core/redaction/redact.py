@@ -13,9 +13,9 @@ from hashlib import sha256
 from itertools import islice
 from typing import NamedTuple
 
-from pixel_emulator.core.endpoint import data_parameter
-from pixel_emulator.core.endpoint.pixel import calls_in
-from pixel_emulator.core.endpoint.query import parse_query
+from pixel_emulator.core.endpoint.pixel import data_parameter
+from pixel_emulator.core.endpoint.pixel.query import parse_query
+from pixel_emulator.core.endpoint.routes import decode_request
 from pixel_emulator.core.model import (
     Dialect,
     Exchange,
@@ -129,12 +129,12 @@ def _payloads(exchange: Exchange, masked: HttpRequest) -> Iterable[Payload | Non
     """Return the payload of each call of an exchange as the masked request carries it."""
     if all(judged.call.payload is None for judged in exchange.calls):
         return [None] * len(exchange.calls)
-    carried = calls_in(masked, Dialect.DOCUMENTED)
+    carried = decode_request(masked, Dialect.DOCUMENTED)
     if len(carried) != len(exchange.calls):  # a masked body that decodes otherwise: show nothing
         return [None] * len(exchange.calls)
     return [
-        None if judged.call.payload is None else call.payload
-        for judged, call in zip(exchange.calls, carried, strict=True)
+        None if judged.call.payload is None else decoded.call.payload
+        for judged, decoded in zip(exchange.calls, carried, strict=True)
     ]
 
 

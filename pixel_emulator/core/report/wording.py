@@ -20,6 +20,7 @@ from pixel_emulator.core.scenarios.mail_clients import request_facts
 from pixel_emulator.core.scenarios.scenario import Forbidden, Level, Policy
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.verdict import (
+    CLIENTS_PAGE,
     ExpectationResult,
     Explanation,
     ExtraCall,
@@ -61,9 +62,7 @@ ACCEPT = "to accept what happened (matchers you wrote are kept)"
 COMMAND = "the command"
 NOT_MET = "the scenario is not met"
 STATE = "the profiles at the end are not as wanted"
-NOTHING_ARRIVED = (
-    "nothing reached the emulator: does the client use its proxy? Not all do (docs/clients.md)"
-)
+NOTHING_ARRIVED = f"nothing reached the emulator: does the client use its proxy? {CLIENTS_PAGE}"
 
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # ECMA-48, 5.4
 

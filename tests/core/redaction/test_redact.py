@@ -9,8 +9,8 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from pixel_emulator.core.endpoint.data_parameter import MAX_DATA
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.pixel.data_parameter import MAX_DATA
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.model import Form, HttpRequest, Problem, RuleSource, Severity
 from pixel_emulator.core.recordings.fast_entry import entry_text
 from pixel_emulator.core.redaction.fast_redaction import sole_key
