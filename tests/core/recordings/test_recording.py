@@ -1,20 +1,28 @@
 """A whole recording, and its entries: plain data and back."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from pixel_emulator.core.endpoint import routes
+from pixel_emulator.core.endpoint.decoder import DecodedCall
 from pixel_emulator.core.endpoint.pixel.decoder import decode
 from pixel_emulator.core.errors import Document, InputError
 from pixel_emulator.core.model import Call, CallType, Dialect, Form, HttpRequest, Outcome
+from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry, read_exchange
+from pixel_emulator.core.recordings.fast_entry import entry_text
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.recordings.typed_reader import Node
+from pixel_emulator.core.redaction.masking import mask
+from pixel_emulator.core.redaction.redact import redact as redact_exchange
+from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import changed, hit, redact
+from tests.hits import KEY, changed, hit, redact
 
 HEAD = Head(
     created=datetime(2030, 1, 31, 9, tzinfo=UTC),
@@ -347,6 +355,92 @@ def test_an_edit_of_a_payload_that_is_stored_as_json_text_is_a_gap():
     assert edited(
         lambda entry: entry["calls"][0].update(payload='{"a":1}'), changed(made, call=documented)
     ) == (PAYLOAD_GAP)
+
+
+class BatchDecoder:
+    """A decoder of JSON bodies with several calls."""
+
+    wants_body = True
+
+    def decode(self, request, dialect):
+        """See `Decoder`."""
+        assert dialect in Dialect
+        made = json.loads(request.body)["batch"]
+        return [
+            DecodedCall(Call(type=CallType(data["type"]), form=Form.JSON, payload=data))
+            for data in made
+        ]
+
+
+@pytest.fixture
+def batch(monkeypatch):
+    """An exchange with three calls in its body; the endpoint has a decoder for it."""
+    route = routes.Route(BatchDecoder(), routes.route("POST", b"/v1/batch").response)
+    monkeypatch.setitem(routes._ROUTES, ("/v1/batch", "POST"), route)
+    routes._cached_route.cache_clear()
+    calls = [{"type": "track", "event": KEY}, {"type": "page"}, {"type": "track", "event": "E"}]
+    body = json.dumps({"batch": calls, "writeKey": KEY}).encode()
+    request = HttpRequest(target=b"/v1/batch", method="POST", body=body)
+    judged = classify(request, Dialect.DOCUMENTED).calls
+    yield replace(recorded().exchange, request=request, calls=judged)
+    routes._cached_route.cache_clear()
+
+
+def gaps_of(exchange, change=lambda _: None, seq=4):
+    """Return the gaps of a recording of the exchange and a call, after a change of its entry."""
+    data: Any = {"exchanges": [entry(exchange), entry(recorded(seq).exchange)]}
+    change(data["exchanges"][0])
+    document = parse_document_of(recording.head_data(HEAD) | data | {"end": END | {"calls": 4}})
+    return recording.parse(document).evidence().gaps
+
+
+@pytest.mark.parametrize("redaction", [lambda exchange: exchange, redact_exchange])
+def test_an_exchange_with_several_calls_is_as_its_body_says(batch, redaction):
+    assert len(batch.calls) == 3
+    assert gaps_of(redaction(batch)) == ()
+    assert entry_text(batch, masks=False) == yaml_writer.write([entry(batch)])
+
+
+def test_the_payloads_of_an_exchange_are_those_of_its_masked_body(batch):
+    first, *others = redact_exchange(batch).calls
+    assert first.call.payload == {"type": "track", "event": mask(KEY)}
+    assert [judged.call.payload for judged in others] == [
+        {"type": "page"},
+        {"type": "track", "event": "E"},
+    ]
+    assert KEY not in entry_text(batch)
+    assert entry_text(batch).count("      body: ") == 0
+    assert entry_text(batch).count("    body: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "gap"),
+    [
+        (
+            lambda entry: entry["calls"][1]["payload"].update(name="N"),
+            "entry 1: the payload of its call 2 is not what its body says; was it edited?",
+        ),
+        (
+            lambda entry: entry["calls"].reverse(),
+            "entry 1: the payload of its call 1 is not what its body says; was it edited?",
+        ),
+        (
+            lambda entry: entry["calls"].insert(0, entry["calls"].pop(1)),
+            "entry 1: its calls are not those that its request carries; was it edited?",
+        ),
+        (
+            lambda entry: entry["calls"].pop(),
+            "call 3 should come next, but call 4 does",
+        ),
+    ],
+)
+def test_an_edit_of_one_of_several_calls_is_a_gap(batch, change, gap):
+    assert any(gap in found for found in gaps_of(batch, change))
+
+
+def test_the_next_entry_is_numbered_after_all_calls(batch):
+    (gap,) = gaps_of(batch, seq=2)
+    assert gap == "r.yaml: call 4 should come next, but call 2 does"
 
 
 @pytest.mark.parametrize(
