@@ -52,7 +52,6 @@ KNOW_A_DECODER = {
     "core.redaction.fast_redaction": "it masks keys in the base64 of pixel URLs",
     "core.redaction.key_finder": "the same: any text may hold such a URL",
     "core.redaction.redact": "the same",
-    "core.recordings.recording": "compares the payload of a pixel with its URL",
 }
 # Imports inside functions, from module to module or package: the start-up figure that needs them.
 LAZY = {

@@ -374,7 +374,6 @@ def test_no_write_key_of_a_body_is_left(path, payload, random, make):
     recorder.append(changed(classified_hit(1, request), digest="0a" * 32).exchange)
     recorder.close(End(calls=1, connections=1))
     [read] = read_recording(path).hits
-    assert len(read.request.body) == len(request.body) or make == "form"
     if make == "json":
         before, after = json.loads(spelling), json.loads(read.request.body)
         keys = sorted({key for key in keys_of(payload) if len(key) >= 8}, key=len, reverse=True)
