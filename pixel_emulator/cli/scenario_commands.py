@@ -6,12 +6,7 @@ from pathlib import Path
 
 from pixel_emulator.cli.commands import PATH, argument, command, option
 from pixel_emulator.cli.decode import one_of
-from pixel_emulator.cli.inputs import (
-    allow_open_option,
-    let_option,
-    parse_variables,
-    read_evidence,
-)
+from pixel_emulator.cli.inputs import allow_open_option, let_option, parse_variables, read_evidence
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence

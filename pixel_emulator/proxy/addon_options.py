@@ -8,7 +8,7 @@ from typing import Any
 from mitmproxy import addonmanager, contentviews, ctx, exceptions, http, options, optmanager
 from mitmproxy.proxy import mode_specs
 
-from pixel_emulator.core.endpoint.pixel import route
+from pixel_emulator.core.endpoint.routes import route
 from pixel_emulator.core.errors import InputError, did_you_mean
 from pixel_emulator.core.model import JSON, Dialect
 from pixel_emulator.core.problems.classify import classify
@@ -73,7 +73,7 @@ def _pixel_flow(metadata: contentviews.Metadata) -> http.HTTPFlow | None:
     if not isinstance(flow, http.HTTPFlow):
         return None
     path = flow.request.data.path.partition(b"?")[0]
-    return flow if route(flow.request.method, path).type else None
+    return flow if route(flow.request.method, path).decoder else None
 
 
 class ConfiguredEmulator:

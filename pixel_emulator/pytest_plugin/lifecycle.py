@@ -210,10 +210,7 @@ def _start(config: pytest.Config, settings: Settings) -> EmulatorHandle:
 
         return LocalEmulator(settings)
     # Needed only without the extra `proxy`, or for an emulator that is named.
-    from pixel_emulator.pytest_plugin.remote_emulator import (
-        connect_to,
-        start_process,
-    )
+    from pixel_emulator.pytest_plugin.remote_emulator import connect_to, start_process
 
     if url:
         return connect_to(url, os.environ.get(TOKEN_VARIABLE, ""), settings)

@@ -9,7 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.matching.expected import ABSENT, Absent
 from pixel_emulator.core.model import JSON, Hit, HttpRequest, Problem, hits_of

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pixel_emulator.cli.verify_command import verify
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.report.formats import FORMATS
 from pixel_emulator.runtime.journal import Journal
