@@ -16,7 +16,6 @@ from pixel_emulator.core.recordings.entry import read_exchange
 from pixel_emulator.core.recordings.foreign_files import describe_file
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.typed_reader import Node
-from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.file_io import file_error, holder_of, read_bytes
 from pixel_emulator.files.recording_parts import read_unfinished
@@ -119,7 +118,7 @@ def _migrated_text(path: Path) -> str | None:
     entries: list[JSON] = [recording.migrated_entry(entry.map()) for entry in root["calls"].items()]
     recording.read_head(replace(root, value=document.data | {"exchanges": entries}))
     head = {key: value for key, value in document.data.items() if key not in _NOT_IN_HEAD}
-    text = f"{schema_line('recording')}\n{yaml_writer.write(head)}exchanges:\n"
+    text = f"{yaml_writer.write(head)}exchanges:\n"
     if entries:
         text += yaml_writer.write(entries)
     if "end" in document.data:

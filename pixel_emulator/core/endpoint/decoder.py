@@ -23,5 +23,12 @@ class Decoder(Protocol):
     def wants_body(self) -> bool:
         """True if the calls are in the body of a request; otherwise no body is read."""
 
+    @property
+    def wants_authorization(self) -> bool:
+        """True if the write key may be in the header `Authorization`; otherwise it is not read."""
+
     def decode(self, request: HttpRequest, dialect: Dialect) -> tuple[DecodedCall, ...]:
-        """Return the calls of a request, in order. Never raises, whatever the request holds."""
+        """Return the calls of a request, in order. Never raises, whatever the request holds.
+
+        A decoder that wants a body is not asked about a request without one.
+        """

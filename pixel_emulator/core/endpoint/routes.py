@@ -47,6 +47,13 @@ class Route:
     decoder: Decoder | None
     response: HttpResponse
 
+    def calls(self, request: HttpRequest, dialect: Dialect) -> tuple[DecodedCall, ...]:
+        """Return the calls that a request with this route carries. Never raises."""
+        decoder = self.decoder
+        if decoder is None or (decoder.wants_body and not request.body):
+            return ()
+        return decoder.decode(request, dialect)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -75,6 +82,14 @@ _ROUTES = {
 }
 _OTHERWISE = {row.path: Route(None, row.otherwise) for row in ROWS}
 _UNKNOWN = Route(None, _NOT_FOUND)
+GET_WANTS_AUTHORIZATION = any(
+    row.decoder is not None
+    and row.decoder.wants_authorization
+    and not {"GET", "HEAD"}.isdisjoint(row.methods)
+    for row in ROWS
+)
+"""True if a decoder of GET or HEAD requests reads the header `Authorization`."""
+
 _MAX_CACHED = 100  # characters of a method and a path
 
 
@@ -108,5 +123,4 @@ def route_of(request: HttpRequest) -> Route:
 
 def decode_request(request: HttpRequest, dialect: Dialect) -> tuple[DecodedCall, ...]:
     """Return the calls that a request at an emulated host carries. Never raises."""
-    decoder = route_of(request).decoder
-    return decoder.decode(request, dialect) if decoder else ()
+    return route_of(request).calls(request, dialect)

@@ -72,7 +72,7 @@ def classify(
     """Decode and validate a request; `sources` maps write keys to names. Never raises."""
     sources = sources or {}
     route = route_of(request)
-    decoded = route.decoder.decode(request, dialect) if route.decoder else ()
+    decoded = route.calls(request, dialect)
     return Classification(
         route, tuple([_judged(call, text, request, sources) for call, text in decoded])
     )

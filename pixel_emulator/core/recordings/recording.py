@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
@@ -22,6 +22,7 @@ from pixel_emulator.core.model import (
 )
 from pixel_emulator.core.recordings.entry import read_exchange, time_text
 from pixel_emulator.core.recordings.typed_reader import Node
+from pixel_emulator.core.redaction.key_finder import basic_credentials
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.text.json_codec import json_type
 
@@ -242,16 +243,37 @@ def edit_sentences(number: int, entry: Node, exchange: Exchange, dialect: Dialec
     """Yield a sentence for each value of an entry that no recording writer could have written."""
     if not has_digest(entry.value):
         yield f"entry {number}: its digest is not `sha256:` and 64 hexadecimal digits"
-    carried = expected_calls(exchange.request, exchange.status, dialect)
+    edits = _edited_calls(entry, exchange, exchange.request, dialect)
+    if edits and (key := _first_key(exchange)) is not None:
+        # Credentials are not recorded, and a decoder may have read the write key from them.
+        request = replace(exchange.request, authorization=basic_credentials(key))
+        edits = _edited_calls(entry, exchange, request, dialect) and edits
+    yield from (f"entry {number}: {edit}" for edit in edits)
+
+
+def _edited_calls(
+    entry: Node, exchange: Exchange, request: HttpRequest, dialect: Dialect
+) -> list[str]:
+    carried = expected_calls(request, exchange.status, dialect)
     if [call_type for call_type, _ in carried] != [judged.call.type for judged in exchange.calls]:
-        yield f"entry {number}: its calls are not those that its request carries"
-        return
-    source = "body" if exchange.request.body else "URL"
-    for at, (call, (_, payload)) in enumerate(zip(entry["calls"].items(), carried, strict=True), 1):
+        return ["its calls are not those that its request carries"]
+    source = "body" if request.body else "URL"
+    calls = zip(entry["calls"].items(), carried, strict=True)
+    return [
+        f"{'its payload' if len(carried) == 1 else f'the payload of its call {at}'}"
+        f" is not what its {source} says"
+        for at, (call, (_, payload)) in enumerate(calls, 1)
         # Deep values are compared as JSON text: comparing nested values recurses.
-        if yaml_writer.flatten_deep(payload) != call["payload"].value:
-            which = "its payload" if len(carried) == 1 else f"the payload of its call {at}"
-            yield f"entry {number}: {which} is not what its {source} says"
+        if yaml_writer.flatten_deep(payload) != call["payload"].value
+    ]
+
+
+def _first_key(exchange: Exchange) -> str | None:
+    """Return the first write key in the payloads of an exchange with a body, or None."""
+    if not exchange.request.body:
+        return None
+    keys = ((judged.call.payload or {}).get("writeKey") for judged in exchange.calls)
+    return next((key for key in keys if isinstance(key, str)), None)
 
 
 def expected_calls(

@@ -4,6 +4,7 @@ Texts of a request are Latin-1 here: each character is one byte.
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -142,6 +143,11 @@ def basic_user(authorization: str) -> str:
     if scheme.lower() != "basic" or decoded is None:
         return ""
     return decoded.data.partition(b":")[0].decode(errors="surrogateescape")
+
+
+def basic_credentials(user: str) -> str:
+    """Return the Basic credentials of a user without a password."""
+    return f"Basic {b64encode(f'{user}:'.encode(errors='surrogatepass')).decode()}"
 
 
 @dataclass(frozen=True, slots=True)

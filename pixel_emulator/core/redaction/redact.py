@@ -26,6 +26,8 @@ from pixel_emulator.core.model import (
 )
 from pixel_emulator.core.redaction.key_finder import (
     FoundKeys,
+    basic_credentials,
+    basic_user,
     decode_data,
     is_write_key,
     key_spans,
@@ -122,6 +124,8 @@ def _payloads(exchange: Exchange, masked: HttpRequest) -> Iterable[Payload | Non
     """Return the payload of each call of an exchange as the masked request carries it."""
     if all(judged.call.payload is None for judged in exchange.calls):
         return [None] * len(exchange.calls)
+    if user := basic_user(exchange.request.authorization):
+        masked = replace(masked, authorization=basic_credentials(mask(user)))
     carried = decode_request(masked, Dialect.DOCUMENTED)
     if len(carried) != len(exchange.calls):  # a masked body that decodes otherwise: show nothing
         return [None] * len(exchange.calls)

@@ -18,11 +18,13 @@ from pixel_emulator.core.recordings.entry import entry, read_exchange
 from pixel_emulator.core.recordings.fast_entry import entry_text
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.recordings.typed_reader import Node
+from pixel_emulator.core.redaction.key_finder import basic_credentials
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.redaction.redact import redact as redact_exchange
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import KEY, changed, hit, redact
+from tests.toy_decoder import ToyDecoder
 
 HEAD = Head(
     created=datetime(2030, 1, 31, 9, tzinfo=UTC),
@@ -361,6 +363,7 @@ class BatchDecoder:
     """A decoder of JSON bodies with several calls."""
 
     wants_body = True
+    wants_authorization = False
 
     def decode(self, request, dialect):
         """See `Decoder`."""
@@ -441,6 +444,33 @@ def test_an_edit_of_one_of_several_calls_is_a_gap(batch, change, gap):
 def test_the_next_entry_is_numbered_after_all_calls(batch):
     (gap,) = gaps_of(batch, seq=2)
     assert gap == "r.yaml: call 4 should come next, but call 2 does"
+
+
+@pytest.mark.parametrize("redaction", [lambda exchange: exchange, redact_exchange])
+def test_calls_whose_key_is_in_the_credentials_are_as_their_request_says(monkeypatch, redaction):
+    route = routes.Route(ToyDecoder(), routes.route("POST", b"/v1/batch").response)
+    monkeypatch.setitem(routes._ROUTES, ("/v1/batch", "POST"), route)
+    routes._cached_route.cache_clear()
+    body = json.dumps([{"type": "track", "event": "E"}, {"type": "page"}, {"type": "page"}])
+    request = HttpRequest(
+        target=b"/v1/batch",
+        method="POST",
+        body=body.encode(),
+        authorization=basic_credentials(KEY),
+    )
+    judged = classify(request, Dialect.DOCUMENTED).calls
+    made = redaction(replace(recorded().exchange, request=request, calls=judged))
+    (*_, last) = made.calls
+    key = KEY if redaction is not redact_exchange else mask(KEY)
+    assert last.call.payload == {"writeKey": key}
+    assert gaps_of(made) == ()
+    assert any("payload of its call 1" in gap for gap in gaps_of(made, rename))
+    routes._cached_route.cache_clear()
+
+
+def rename(entry):
+    """Edit the first call of an entry."""
+    entry["calls"][0]["payload"]["event"] = "F"
 
 
 @pytest.mark.parametrize(

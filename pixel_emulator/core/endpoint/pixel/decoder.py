@@ -18,6 +18,7 @@ class PixelDecoder:
 
     type: CallType
     wants_body = False
+    wants_authorization = False
 
     def decode(self, request: HttpRequest, dialect: Dialect) -> tuple[DecodedCall, ...]:
         """See `Decoder`. No server reads the data of a request with a raw space in its target."""
