@@ -97,7 +97,9 @@ def test_the_ready_line_has_the_address_of_the_control_api(serve):
         info = client.get("/emulator", headers=headers).json()
         assert (info["pid"], info["proxy"]) == (served.process.pid, served.ready["proxy"])
         page = client.get("/sessions/default/requests", headers=headers).json()
-        assert [entry["outcome"] for entry in page["entries"]] == ["delivered"]
+        assert [call["outcome"] for entry in page["entries"] for call in entry["calls"]] == [
+            "delivered"
+        ]
 
 
 @pytest.mark.thorough
