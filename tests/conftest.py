@@ -24,12 +24,20 @@ def pytest_addoption(parser):
         "--thorough", action="store_true", help="Run the thorough tests too, as CI does."
     )
     parser.addoption(
+        "--only-thorough",
+        action="store_true",
+        help="Run only what a run without --thorough leaves out: the thorough tests, and the laws "
+        "with all their examples.",
+    )
+    parser.addoption(
         "--no-skips", action="store_true", help="Fail if a test was skipped, as CI must."
     )
 
 
 def pytest_configure(config):
     # Before any test module is imported: `law_examples` reads the name of the profile.
+    if config.getoption("--only-thorough"):
+        config.option.thorough = True
     profile = "thorough" if config.getoption("--thorough") else "fast"
     hypothesis.settings.load_profile(profile)
     # A run of pytest inside a test is no worker of the outer run.
@@ -56,7 +64,7 @@ def pytest_sessionfinish(session, exitstatus):
 
 @pytest.hookimpl(tryfirst=True)  # before pytest's own hook evaluates `-m`
 def pytest_collection_modifyitems(config, items):
-    """Deselect the thorough tests, unless `--thorough` or `-m` selects."""
+    """Deselect the thorough tests, unless an option selects."""
     seen = set()
     for item in items:
         if item.get_closest_marker("thorough_but_first"):
@@ -64,12 +72,23 @@ def pytest_collection_modifyitems(config, items):
             if function in seen:
                 item.add_marker(pytest.mark.thorough)
             seen.add(function)
-    if config.getoption("--thorough") or config.getoption("-m"):
+    if config.getoption("--only-thorough"):
+        chosen = [item for item in items if _is_thorough(item) or _is_law(item)]
+    elif config.getoption("--thorough") or config.getoption("-m"):
         return
-    thorough = [item for item in items if item.get_closest_marker("thorough")]
-    if thorough:
-        config.hook.pytest_deselected(items=thorough)
-        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+    else:
+        chosen = [item for item in items if not _is_thorough(item)]
+    if left_out := set(items).difference(chosen):
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = chosen
+
+
+def _is_thorough(item):
+    return item.get_closest_marker("thorough") is not None
+
+
+def _is_law(item):
+    return getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
 
 
 # No deadline: a shared machine is slow now and then, and the benchmarks measure speed. In CI the

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
-from pixel_emulator.core.model import CallType, Dialect, Evidence, Form, Hit, HttpRequest, Outcome
-from pixel_emulator.core.problems.catalog import problem
-from pixel_emulator.core.problems.classify import classify
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
+from pixel_emulator.core.model import CallType, Dialect, Evidence, Exchange, Form, HttpRequest
+from pixel_emulator.core.problems.classify import classify, with_duplicates
+from pixel_emulator.core.redaction.redact import redacted
 
 KEY = "wk_test_00000000000000000000"
 _OURS = ("at", "type", "form", "step")
+_OF_CALL = ("call", "outcome", "problems", "source")
 START = datetime(2030, 1, 31, 9, 0, 12, 418_000, tzinfo=UTC)
 
 
@@ -22,22 +23,35 @@ def hit(seq, type, payload=None, *, at=0, form="base64", repeats=False, sources=
 
 def classified_hit(seq, request, *, at=0, repeats=False, sources=None):
     """Return the hit of a request."""
-    classified = classify(request, Dialect.DOCUMENTED, sources or {})
-    outcome, problems = classified.outcome, classified.problems
-    if repeats:
-        message_id = ((classified.call and classified.call.payload) or {}).get("messageId")
-        problems = (*problems, problem("duplicate_message_id", "messageId", value=message_id))
-        outcome = Outcome.DUPLICATE
-    return Hit(
-        seq=seq,
-        time=START + timedelta(milliseconds=at),
-        request=request,
-        status=classified.route.response.status,
-        call=classified.call,
-        outcome=outcome,
-        problems=problems,
-        source=classified.source,
+    route, calls = classify(request, Dialect.DOCUMENTED, sources or {})
+    time = START + timedelta(milliseconds=at)
+    exchange = Exchange(
+        seq=seq, time=time, request=request, status=route.response.status, calls=calls
     )
+    [only] = with_duplicates(exchange, [True]).hits if repeats else exchange.hits
+    return only
+
+
+def record(journal, request, *more):
+    """Record a request in a journal, and return its only hit."""
+    [only] = journal.record(request, *more).hits
+    return only
+
+
+def changed(hit, **fields):
+    """Return a hit with other values in itself, its exchange or its call."""
+    of_call = {name: fields.pop(name) for name in _OF_CALL if name in fields}
+    if of_call:
+        fields["calls"] = (replace(hit.judged, **of_call),)
+    if "alike" in fields:
+        hit = replace(hit, alike=fields.pop("alike"))
+    return replace(hit, exchange=replace(hit.exchange, **fields))
+
+
+def redact(hit, known=()):
+    """Return a hit without its write keys."""
+    [only] = redacted([hit], known)
+    return only
 
 
 def evidence(*hits, connections=1, **more):
@@ -61,7 +75,7 @@ def from_data(data):
         seen.add(message_id)
         form = call.get("form", "base64")
         sent = hit(seq, call["type"], payload, at=at, form=form, repeats=repeats)
-        hits.append(replace(sent, step=call.get("step", "")))
+        hits.append(changed(sent, step=call.get("step", "")))
     return evidence(
         *hits,
         connections=data.get("connections", 1),

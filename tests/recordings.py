@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType, Form
 from pixel_emulator.core.recordings.recording import End, Head
@@ -41,9 +41,9 @@ END = End(calls=2, connections=1)
 
 
 def recorded(seq, **payload):
-    """Return a hit whose request line has a digest, as the recording writer gets it."""
+    """Return the exchange of a call, with a digest, as the recording writer gets it."""
     made = hit(seq, "track", {"event": "Email Opened", "userId": "u", **payload})
-    return replace(made, digest="0a" * 32)
+    return replace(made.exchange, digest="0a" * 32)
 
 
 def first_payload(path):

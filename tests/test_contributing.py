@@ -23,6 +23,9 @@ NAMES = {
     "MAIL_CLIENTS": "pixel_emulator/core/scenarios/mail_clients.py",
     "_USER_AGENTS": "pixel_emulator/core/scenarios/mail_clients.py",
     "AGENTS": "tests/core/scenarios/test_request_facts.py",
+    "_NegatedPredicate": "pixel_emulator/core/matching/predicates.py",
+    "test_what_is_not_emulated_any_more_is_not_sent": "tests/runner/test_actions.py",
+    "test_every_client_has_a_case": "tests/core/scenarios/test_request_facts.py",
     "FORMATS": "pixel_emulator/core/report/formats.py",
     "Verdict": "pixel_emulator/core/verification/verdict.py",
 }

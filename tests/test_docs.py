@@ -2,13 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from pixel_emulator.cli.program import COMMANDS, application
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.cli.program import COMMANDS, load_command
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.files.scenario_loader import issues_of, load_text, read_files
 
 ROOT = Path(__file__).parents[1]
@@ -23,17 +21,6 @@ BLOCKS = [
     for page, text in PAGES.items()
     for kind, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 ]
-
-
-def click_commands() -> dict[str, Any]:
-    top: Any = typer.main.get_command(application())
-    commands = {}
-    for name in COMMANDS:
-        command = top
-        for word in name.split():
-            command = command.commands[word]
-        commands[name] = command
-    return commands
 
 
 def test_the_first_line_says_what_it_is_about():
@@ -63,7 +50,7 @@ def test_every_scenario_file_loads():
 
 
 def test_every_command_has_help():
-    for command in click_commands().values():
+    for command in map(load_command, COMMANDS):
         assert command.help
         assert all(option.help for option in command.params if option.param_type_name == "option")
 

@@ -1,6 +1,7 @@
 """Imports point one way, and core/ is pure."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -17,6 +18,8 @@ LAYERS = [
     "core.text.* core.errors core.times",
     "core.call_text",
     "core.problems.catalog core.problems.messages",
+    "core.endpoint.decoder",
+    "core.endpoint.(decoder).*",
     "core.endpoint.*",
     "core.problems.*",
     "core.redaction.* core.recordings.*",
@@ -41,20 +44,38 @@ LAYERS = [
     "cli.*",
     "pytest_plugin.*",
 ]
+DECODER_FOLDER = re.compile(r"core\.endpoint\.\w+")
+# Modules that know one decoder: all others ask the route table what a request carries.
+KNOW_A_DECODER = {
+    "core.endpoint.routes": "the route table",
+    "core.endpoint.urls": "it makes pixel URLs",
+    "core.redaction.fast_redaction": "it masks keys in the base64 of pixel URLs",
+    "core.redaction.key_finder": "the same: any text may hold such a URL",
+    "core.redaction.redact": "the same",
+    "core.recordings.recording": "compares the payload of a pixel with its URL",
+}
 # Imports inside functions, from module to module or package: the start-up figure that needs them.
 LAZY = {
     ("cli.program", "importlib.metadata"): "5 ms that only `--version` needs",
+    ("cli.program", "traceback"): "8 ms that only a failure of ours needs",
     ("cli.check", "email.limits"): "reading HTML takes 0.1 s, which `check URL` does without",
     ("cli.check", "email.mail_source"): "the same",
     ("cli.check", "email.unrequested"): "the same",
     ("cli.check", "email.urls"): "the same",
+    ("email.mail_source", "email.message"): "MIME: 10 ms of `check` that only a mail needs",
     ("cli.emulator_run", "proxy.emulator"): "mitmproxy: half a second, and in the extra `proxy`",
     ("cli.mitm_commands", "proxy.mitm_tools"): "mitmproxy, as above",
     ("cli.run", "command.environment"): "cryptography, in the extra `proxy`; `--help` without it",
     ("cli.run", "trust.stores"): "the same",
+    (
+        "cli.scenario_commands",
+        "runner.actions",
+    ): "the readers of mails, for scenarios that act only",
     ("cli.serve", "command.environment"): "the same",
     ("cli.serve", "trust.stores"): "the same",
     ("cli.serve", "control.server"): "Starlette and uvicorn, in the extra `proxy`",
+    ("core.errors", "difflib"): "1 ms of each command that only a misspelt word needs",
+    ("core.problems.host_names", "encodings.idna"): "the same, for hosts that are not ASCII",
     ("files.scenario_loader", "importlib.metadata"): "5 ms that only a plugin's matcher needs",
     ("core.report.formats", "core.report.junit"): "XML: 6 ms of `serve` that only a report needs",
     ("core.tracking_plan.schema", "jsonschema_rs"): "20 ms of `serve` that only a plan needs",
@@ -98,7 +119,7 @@ def ours(name: str) -> str:
 
 
 def layer_of(module: str) -> int:
-    folder = module.rpartition(".")[0]
+    folder = DECODER_FOLDER.sub("core.endpoint.(decoder)", module.rpartition(".")[0])
     named = [layer for layer, names in enumerate(LAYERS) if module in names.split()]
     whole = [layer for layer, names in enumerate(LAYERS) if f"{folder}.*" in names.split()]
     return [*named, *whole][0]
@@ -184,6 +205,17 @@ def test_commands_and_plugin_load_without_the_extra_proxy(module):
     assert module in NEED_PROXY or not any(
         name.startswith(("proxy.", "trust.")) for name in reached
     )
+
+
+def test_only_the_route_table_knows_the_decoders():
+    knowing = {
+        module
+        for module in MODULES
+        for statement in imports(module)
+        if (folder := ours(statement.name).rpartition(".")[0]).startswith("core.endpoint.")
+        and not module.startswith(f"{folder}.")
+    }
+    assert knowing == {*KNOW_A_DECODER}
 
 
 def test_no_import_goes_round_in_a_circle():

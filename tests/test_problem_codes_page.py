@@ -11,6 +11,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "problem-codes.md"
 HEAD = """\
 # Problem codes
 
+[Manual](../README.md#more) · In a clone, type `uv run pixel-emulator` for `pixel-emulator`.
+
 Each call is checked for the problems below, and its worst problem decides its outcome.
 `pixel-emulator explain CODE` prints what stands here about one code; `pixel-emulator decode URL`
 finds the problems of a URL. Names in italics stand for what differs from call to call. The write

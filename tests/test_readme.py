@@ -67,6 +67,13 @@ def test_each_page_is_linked_from_the_readme():
     assert set(DOCS) <= linked
 
 
+@pytest.mark.parametrize("page", DOCS, ids=lambda path: path.name)
+def test_each_page_leads_back_and_says_how_to_call_the_command_in_a_clone(page):
+    top = page.read_text(encoding="utf-8").partition("\n## ")[0].splitlines()
+    back = "[Manual](../README.md#more)"
+    assert f"{back} · In a clone, type `uv run pixel-emulator` for `pixel-emulator`." in top
+
+
 def test_each_block_is_one_that_is_run_here():
     assert {kind for kind, _ in BLOCKS} == {"sh", "yaml", "python"}
 
@@ -98,6 +105,8 @@ def run(line, folder):
 @needs_curl
 def test_the_three_uses_work_as_they_stand_there(tmp_path):
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    (scenario,) = [block for kind, block in BLOCKS if kind == "yaml"]
+    (tmp_path / "receipt.yaml").write_text(scenario, encoding="utf-8")
     ran = {line: run(line, tmp_path) for line in EXAMPLES}
     assert {line: code for line, (code, _) in ran.items()} == EXAMPLES, ran
     assert {line.split()[3] for line in ran} == {"check", "run", "verify", "recording"}

@@ -10,14 +10,13 @@ import pytest
 
 from pixel_emulator.cli import demo as module
 from pixel_emulator.cli.demo import Sample, folder, samples
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.model import Alphabet, Form, Outcome
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.email.fetch import fetch_images
 from pixel_emulator.email.html_pixels import find_pixels
 from pixel_emulator.email.mail_source import read
-from pixel_emulator.email.render import RenderResult, find_browser, render
+from pixel_emulator.email.render import RenderResult, fetch_images, find_browser, render
 from pixel_emulator.files.read_write import read_document
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings

@@ -5,18 +5,18 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from pixel_emulator.cli.commands import argument, command, option, takes_settings
 from pixel_emulator.cli.decode import LOST_OUTCOMES, as_json
-from pixel_emulator.cli.setting_options import takes_settings
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Dialect
-from pixel_emulator.core.problems.classify import Classification, classify_url
+from pixel_emulator.core.problems.classify import UrlClassification, classify_url
 from pixel_emulator.core.recordings.foreign_files import describe_traffic
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
@@ -26,7 +26,7 @@ from pixel_emulator.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from pixel_emulator.email.html_pixels import FoundPixel
-    from pixel_emulator.email.message import HtmlPart, Mail
+    from pixel_emulator.email.mail import HtmlPart, Mail
 
 # Matches a tag, a comment or a doctype, but no URL in angle brackets.
 _HTML_START = re.compile(
@@ -34,6 +34,8 @@ _HTML_START = re.compile(
 )
 
 
+_STDIN = "stdin"
+_CUSTOM_DOMAIN = "at a custom domain; check it is one of your own"
 _WRONG_HOST_CODES = frozenset({"invalid_host", "misspelt_host"})
 
 
@@ -48,7 +50,7 @@ class CheckedPixel:
     url: str
     place: str
     details: tuple[str, ...]
-    classification: Classification
+    classification: UrlClassification
     requested: bool = True
     only_outlook: bool = False
 
@@ -84,19 +86,18 @@ class SearchedInput:
         return (*self.hints, f"{who} requests a pixel of {self.name}")
 
 
+@command(example="pixel-emulator check mail.html newsletter.eml")
+@argument(
+    "inputs",
+    metavar="FILE|URL|-...",
+    nargs=-1,
+    required=True,
+    type=click.Path(allow_dash=True),
+    help="A pixel URL, an HTML file, a mail (.eml) or an mbox; - reads any from stdin.",
+)
+@option("--json", is_flag=True, help="An object a line for each pixel.")
 @takes_settings("dialect", "source", "hosts", "keep_write_keys")
-def check(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE|URL|-...",
-            help="A pixel URL, an HTML file, a mail (.eml) or an mbox; - reads any from stdin.",
-        ),
-    ],
-    *,
-    settings: Settings,
-    json: Annotated[bool, typer.Option("--json", help="An object a line for each pixel.")] = False,
-) -> int:
+def check(inputs: tuple[str, ...], *, settings: Settings, json: bool) -> int:
     """Find pixels in files and URLs, and say what Segment would make of each.
 
     Write keys are masked, unless you say --keep-write-keys. Exit code 1 if one would be dropped or
@@ -140,6 +141,10 @@ def _search(text: str, settings: Settings) -> Iterator[SearchedInput]:
     elif _HTML_START.match(text):
         yield from _search_document(".html", text.encode(errors="replace"), settings)
     elif pixel := _pasted_pixel(text, settings):
+        if _is_foreign_page(pixel, settings):
+            host = request_from_url(pixel.url).host
+            why = f"{host} is no host of Segment's, and no page is fetched: save it, check the file"
+            raise InputError(InputIssue(f"{shortened(text)}: {why}"))
         yield SearchedInput("", (pixel,))
     else:
         why = "No such file or directory; a pixel URL begins with https://"
@@ -156,13 +161,14 @@ def _search_stdin(raw: bytes, settings: Settings) -> Iterator[SearchedInput]:
         yield from searched
         return
     lines = [line.decode(errors="surrogateescape") for line in raw.split(b"\n") if line.strip()]
-    pixels = [_pasted_pixel(line, settings) for line in lines]
-    if not any(pixels):
+    pasted = (_pasted_pixel(line, settings) for line in lines)
+    pixels = [pixel for pixel in pasted if pixel and not _is_foreign_page(pixel, settings)]
+    if not pixels:
         yield from searched
         return
-    if (unusable := pixels.count(None)) and not other_format(raw):
-        print_message(f"-: no pixel URL in {unusable} of {len(lines)} lines")
-    yield SearchedInput("", tuple(filter(None, pixels)))
+    if (unusable := len(lines) - len(pixels)) and not other_format(raw):
+        print_message(f"{_STDIN}: no pixel URL in {unusable} of {len(lines)} lines")
+    yield SearchedInput("", tuple(pixels))
 
 
 def _pasted_pixel(text: str, settings: Settings) -> CheckedPixel | None:
@@ -171,14 +177,38 @@ def _pasted_pixel(text: str, settings: Settings) -> CheckedPixel | None:
     url = pasted_url(text)
     if url is None:
         return None
-    details = ("copied from HTML source: read with & for &amp;",) if url.from_html else ()
-    return CheckedPixel(url.url, "", details, _classify(url.url, settings))
+    details = ["copied from HTML source: read with & for &amp;"] if url.from_html else []
+    classification = _classify(url.url, settings)
+    if _is_foreign(url.url, settings) and _has_right_host(classification):
+        details.append(_CUSTOM_DOMAIN)
+    return CheckedPixel(url.url, "", tuple(details), classification)
+
+
+def _is_foreign(url: str, settings: Settings) -> bool:
+    """Return True if the URL is at none of the emulated hosts."""
+    host = request_from_url(url).host.lower().partition(":")[0].rstrip(".")
+    return host not in map(str.lower, settings.hosts)
+
+
+def _is_foreign_page(pixel: CheckedPixel, settings: Settings) -> bool:
+    """Return True if neither the host nor the path of a URL is that of a pixel."""
+    classification = pixel.classification
+    return (
+        classification.call is None
+        and _has_right_host(classification)
+        and _is_foreign(pixel.url, settings)
+    )
+
+
+def _has_right_host(classification: UrlClassification) -> bool:
+    """Return True unless the host is invalid or probably a misspelt one of Segment's."""
+    return not any(problem.code in _WRONG_HOST_CODES for problem in classification.problems)
 
 
 def _search_document(name: str, raw: bytes, settings: Settings) -> Iterator[SearchedInput]:
     from pixel_emulator.email.mail_source import read
 
-    shown = "this HTML" if name == ".html" else shortened(name)
+    shown = {".html": "this HTML", "-": _STDIN}.get(name) or shortened(name)
     for mail in read(name, raw):
         yield _search_mail(f"{shown}, {mail.title}" if mail.title else shown, mail, settings)
 
@@ -208,10 +238,8 @@ def _checked_pixel(
     only_amp = part.is_amp and pixel.element.startswith("amp-") and not pixel.enclosure
     classification = _classify(pixel.url, settings, pixel.raw)
     details = list(_details(part, pixel, only_amp=only_amp))
-    if pixel.has_custom_domain and not any(
-        problem.code in _WRONG_HOST_CODES for problem in classification.problems
-    ):
-        details.append("at a custom domain; check it is one of your own")
+    if pixel.has_custom_domain and _has_right_host(classification):
+        details.append(_CUSTOM_DOMAIN)
     return CheckedPixel(
         pixel.url,
         ", ".join(filter(None, (mail.title, line, shortened(pixel.place)))),
@@ -240,7 +268,7 @@ def _details(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterat
         yield "no browser loads it here"
 
 
-def _classify(url: str, settings: Settings, raw: str = "") -> Classification:
+def _classify(url: str, settings: Settings, raw: str = "") -> UrlClassification:
     learn_from_url(url)
     dialect = Dialect(settings.dialect)
     return classify_url(url, dialect, settings.sources(), hosts=settings.hosts, text=raw)

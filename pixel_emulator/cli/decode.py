@@ -3,15 +3,12 @@
 import sys
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
-from typing import Annotated
 
-import typer
-
-from pixel_emulator.cli.setting_options import takes_settings
+from pixel_emulator.cli.commands import argument, command, option, takes_settings
 from pixel_emulator.cli.terminal import print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
-from pixel_emulator.core.endpoint.pixel import encode as encode_url
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import encode as encode_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.errors import InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.model import (
     JSON,
@@ -25,7 +22,7 @@ from pixel_emulator.core.model import (
     Severity,
 )
 from pixel_emulator.core.problems.catalog import RULES, Rule
-from pixel_emulator.core.problems.classify import Classification, classify_url
+from pixel_emulator.core.problems.classify import UrlClassification, classify_url
 from pixel_emulator.core.recordings.foreign_files import explain_non_url
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import cut
@@ -36,23 +33,31 @@ LOST_OUTCOMES = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
 """Outcomes for which `check` and `decode --check` exit with 1."""
 
 FORMATS = ("text", "json")
+_FIELDS = (
+    *("writeKey", "userId", "anonymousId", "event", "name", "category", "groupId", "previousId"),
+)
+"""Fields of a payload that `encode` takes from options of their own, in the payload's order."""
 _FIELD_OF_OPTION = {"property": "properties", "trait": "traits"}
 
 
+@command(example="pixel-emulator decode '/v1/pixel/track?userId=user_1&event=Paid&writeKey=wk'")
+@argument(
+    "urls",
+    metavar="URL...",
+    nargs=-1,
+    required=False,
+    help="Pixel URLs, or bare path?query; - reads stdin.",
+)
+@option(
+    "--format",
+    "output",
+    default="text",
+    choices=FORMATS,
+    help="text, or json: an object a line.",
+)
+@option("--check", is_flag=True, help="Exit 1 if one is dropped, damaged or no pixel call.")
 @takes_settings("dialect", "source", "keep_write_keys")
-def decode(
-    urls: Annotated[
-        list[str] | None, typer.Argument(help="Pixel URLs, or bare path?query; - reads stdin.")
-    ] = None,
-    *,
-    settings: Settings,
-    output: Annotated[str, typer.Option("--format", help="text, or json: an object a line.")] = (
-        "text"
-    ),
-    check: Annotated[
-        bool, typer.Option("--check", help="Exit 1 if one is dropped, damaged or no pixel call.")
-    ] = False,
-) -> int:
+def decode(urls: tuple[str, ...], *, settings: Settings, output: str, check: bool) -> int:
     """Explain pixel URLs: what they say, and what Segment would make of them.
 
     Write keys are masked, unless you say --keep-write-keys. What is no URL ends it with exit code
@@ -107,7 +112,7 @@ def _valid_urls(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
         raise InputError(InputIssue(wrong, first))
 
 
-def as_json(url: str, classification: Classification) -> dict[str, JSON]:
+def as_json(url: str, classification: UrlClassification) -> dict[str, JSON]:
     """Return one decoded URL as plain data."""
     call = classification.call
     return {
@@ -122,7 +127,7 @@ def as_json(url: str, classification: Classification) -> dict[str, JSON]:
     }
 
 
-def as_text(url: str, classification: Classification, *, width: int, colour: bool) -> str:
+def as_text(url: str, classification: UrlClassification, *, width: int, colour: bool) -> str:
     """Return one decoded URL as text for people."""
     request, call = request_from_url(url), classification.call
     word = call_text.outcome_word(classification.outcome, colour=colour)
@@ -137,38 +142,43 @@ def as_text(url: str, classification: Classification, *, width: int, colour: boo
     return "\n".join([*lines, *(f"  {text}" for text in problems), ""])
 
 
+@command(example='pixel-emulator encode track --user-id user_1 --event "Email Opened"')
+@argument("call_type", metavar="TYPE", choices=CallType, help="One of the six calls.")
+@option("--write-key", "writeKey", default="YOUR_WRITE_KEY", help="The source's write key.")
+@option("--user-id", "userId", help="userId")
+@option("--anonymous-id", "anonymousId", help="anonymousId")
+@option("--event", help="event, of track")
+@option("--name", help="name, of page and screen")
+@option("--category", help="category, of page")
+@option("--group-id", "groupId", help="groupId, of group")
+@option("--previous-id", "previousId", help="previousId, of alias")
+@option(
+    "--property",
+    "properties",
+    multiple=True,
+    help="k=v of properties; v is JSON, or else text.",
+)
+@option("--trait", "traits", multiple=True, help="k=v of traits; v is JSON, or else text.")
+@option("--form", default=Form.BASE64.value, choices=Form, help="base64, flat or json.")
+@option("--alphabet", default=Alphabet.URL.value, choices=Alphabet, help="url or std.")
+@option("--padded/--no-padded", default=False, show_default=True, help="Pad the base64 with =.")
+@option("--html", is_flag=True, help="Print an <img> element.")
 def encode(
-    call_type: Annotated[str, typer.Argument(metavar="TYPE", help="One of the six calls.")],
+    call_type: str,
     *,
-    write_key: Annotated[str, typer.Option(help="The source's write key.")] = "YOUR_WRITE_KEY",
-    user_id: Annotated[str | None, typer.Option(help="userId")] = None,
-    anonymous_id: Annotated[str | None, typer.Option(help="anonymousId")] = None,
-    event: Annotated[str | None, typer.Option(help="event, of track")] = None,
-    name: Annotated[str | None, typer.Option(help="name, of page and screen")] = None,
-    category: Annotated[str | None, typer.Option(help="category, of page")] = None,
-    group_id: Annotated[str | None, typer.Option(help="groupId, of group")] = None,
-    previous_id: Annotated[str | None, typer.Option(help="previousId, of alias")] = None,
-    properties: Annotated[
-        list[str] | None,
-        typer.Option("--property", help="k=v of properties; v is JSON, or else text."),
-    ] = None,
-    traits: Annotated[
-        list[str] | None, typer.Option("--trait", help="k=v of traits; v is JSON, or else text.")
-    ] = None,
-    form: Annotated[str, typer.Option(help="base64, flat or json.")] = Form.BASE64.value,
-    alphabet: Annotated[str, typer.Option(help="url or std.")] = Alphabet.URL.value,
-    padded: Annotated[bool, typer.Option(help="Pad the base64 with =.")] = False,
-    html: Annotated[bool, typer.Option("--html", help="Print an <img> element.")] = False,
+    properties: tuple[str, ...],
+    traits: tuple[str, ...],
+    form: str,
+    alphabet: str,
+    padded: bool,
+    html: bool,
+    **fields: str | None,
 ) -> int:
     """Make a pixel URL."""
-    fields = {
-        "writeKey": write_key, "userId": user_id, "anonymousId": anonymous_id, "event": event,
-        "name": name, "category": category, "groupId": group_id, "previousId": previous_id,
-    }  # fmt: skip
-    payload: Payload = {key: value for key, value in fields.items() if value is not None}
-    for option, pairs in (("property", properties), ("trait", traits)):
+    payload: Payload = {key: value for key in _FIELDS if (value := fields[key]) is not None}
+    for word, pairs in (("property", properties), ("trait", traits)):
         if pairs:
-            payload[_FIELD_OF_OPTION[option]] = dict(_pair(option, pair) for pair in pairs)
+            payload[_FIELD_OF_OPTION[word]] = dict(_pair(word, pair) for pair in pairs)
     try:
         url = encode_url(
             CallType(one_of("TYPE", call_type, CallType)),
@@ -207,11 +217,15 @@ MAX_URL = 400
 """Characters of an example's URL that are shown."""
 
 
-def explain(
-    code: Annotated[
-        str | None, typer.Argument(help="A problem code; without one, all are listed.")
-    ] = None,
-) -> int:
+@command(example="pixel-emulator explain no_user_anon_id")
+@argument(
+    "code",
+    metavar="CODE",
+    required=False,
+    choices=RULES,
+    help="A problem code; without one, all are listed.",
+)
+def explain(code: str | None) -> int:
     """Explain a problem code: what it means, where the rule comes from, an example, the remedy."""
     if code is None:
         longest = max(map(len, RULES))

@@ -10,17 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pixel_emulator.cli.commands import command, takes_settings
 from pixel_emulator.cli.emulator_run import emulation
 from pixel_emulator.cli.run_display import run_summary
-from pixel_emulator.cli.setting_options import takes_settings
 from pixel_emulator.cli.terminal import print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Severity
 from pixel_emulator.core.report.formats import TEXT, ReportOptions
 from pixel_emulator.core.text.display import paint
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.email.fetch import BUILT_IN, fetch_images
-from pixel_emulator.email.render import RenderResult, find_browser, render
+from pixel_emulator.email.render import BUILT_IN, RenderResult, fetch_images, find_browser, render
 from pixel_emulator.files.scenario_loader import load_scenarios
 from pixel_emulator.runtime.settings import Settings
 
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator
 
 
+@command(example="pixel-emulator demo")
 @takes_settings("record", port=0)
 def demo(*, settings: Settings) -> int:
     """Open the sample mails through the emulator, record their calls, and assert them."""

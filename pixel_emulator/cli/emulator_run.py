@@ -28,7 +28,7 @@ def needs_mitmproxy() -> Iterator[None]:
         raise InputError(
             InputIssue(
                 f"this command needs mitmproxy, and {error.name} is not installed: "
-                "type `uv tool install 'pixel-emulator[proxy]'`"
+                "install `pixel-emulator[proxy]`, in a clone by `uv tool install '.[proxy]'`"
             )
         ) from None
 

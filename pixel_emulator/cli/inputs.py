@@ -1,15 +1,12 @@
-"""The scenarios and recordings of a command: options `--scenario`, `--tag`, `--let`."""
+"""The scenarios and recordings of a command: options `--tag`, `--let`, `--allow-open`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from heapq import merge
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from pixel_emulator.cli.commands import option
 from pixel_emulator.core.errors import InputError, InputIssue, Location
-from pixel_emulator.core.model import JSON, Evidence
+from pixel_emulator.core.model import JSON, Evidence, hits_of, renumbered
 from pixel_emulator.core.parser.definitions import NAME
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import Recording, Redaction
@@ -20,42 +17,36 @@ from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import load_scenarios
 from pixel_emulator.runtime.output import run_keys
 
-TagOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--tag",
-        metavar="TAG",
-        help="Only scenarios with this tag; of several tags one is enough. '!TAG' leaves out.",
-    ),
-]
-"""The option `--tag`, as annotation of a command's parameter."""
+tag_option = option(
+    "--tag",
+    metavar="TAG",
+    multiple=True,
+    help="Only scenarios with this tag; of several tags one is enough. '!TAG' leaves out.",
+)
+let_option = option(
+    "--let", metavar="NAME=VALUE", multiple=True, help="A value of a scenario's variable."
+)
+allow_open_option = option("--allow-open", is_flag=True, help="Accept a recording without an end.")
 
 
 def load_selected(
-    paths: Sequence[Path], tags: Sequence[str] | None, given: Mapping[str, JSON]
+    paths: Sequence[Path], tags: Sequence[str], given: Mapping[str, JSON]
 ) -> tuple[Scenario, ...]:
     """Return the scenarios of files and folders that the tags select.
 
     Raises InputError with the issues of all files, and SelectionError if nothing is selected.
     """
-    return select_by_tags(load_scenarios(paths, given=given), tags or ())
+    return select_by_tags(load_scenarios(paths, given=given), tags)
 
 
-LetOption = Annotated[
-    list[str] | None,
-    typer.Option("--let", metavar="NAME=VALUE", help="A value of a scenario's variable."),
-]
-"""The option `--let`, as annotation of a command's parameter."""
-
-
-def parse_variables(texts: Iterable[str] | None) -> dict[str, JSON]:
+def parse_variables(texts: Iterable[str]) -> dict[str, JSON]:
     """Return the values by name. JSON's scalars are parsed, everything else is text.
 
     Raises InputError for a text that is not `name=value`, and for a name that is given twice.
     """
     values: dict[str, JSON] = {}
     issues = []
-    for text in texts or ():
+    for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not NAME.fullmatch(name):
             issues.append(InputIssue(f"--let {text}: write it as name=value"))
@@ -95,8 +86,8 @@ def read_recording(path: Path) -> Recording:
     recording = read_write.read_recording(path)
     if recording.head.redaction is Redaction.NONE:
         keys = run_keys()
-        for hit in recording.hits:
-            keys.learn(hit)
+        for exchange in recording.exchanges:
+            keys.learn(exchange)
     return recording
 
 
@@ -110,16 +101,13 @@ def merged_evidence(evidences: Sequence[Evidence]) -> Evidence:
         return evidences[0]
     masked = any(evidence.masked for evidence in evidences)
     parts = [
-        tuple(map(redact, evidence.hits)) if masked and not evidence.masked else evidence.hits
+        map(redact, evidence.exchanges) if masked and not evidence.masked else evidence.exchanges
         for evidence in evidences
     ]
     # Merged, not sorted: with `given.clock` the times within one recording may go back.
-    hits = list(merge(*parts, key=lambda hit: hit.time))
-    seen = MessageIds()
-    for index, hit in enumerate(hits):
-        hits[index] = seen.check(replace(hit, seq=index + 1))
+    exchanges = renumbered(merge(*parts, key=lambda exchange: exchange.time))
     return Evidence(
-        hits=tuple(hits),
+        hits=hits_of(map(MessageIds().check, exchanges)),
         connections=sum(evidence.connections for evidence in evidences),
         gaps=tuple(gap for evidence in evidences for gap in evidence.gaps),
         masked=masked,

@@ -5,15 +5,22 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 
-from pixel_emulator.cli.reports import ReportOption, for_terminal, write_reports
+from pixel_emulator.cli.reports import for_terminal, write_reports
 from pixel_emulator.cli.run_display import hit_line, recording_note, run_summary
 from pixel_emulator.cli.terminal import ExitCode, print_message, wants_colour
 from pixel_emulator.command.process import BY_SIGNAL, ENDING_SIGNALS, CommandExit, signal_handlers
 from pixel_emulator.core.model import count_hits
 from pixel_emulator.core.scenarios.scenario import Scenario
-from pixel_emulator.core.verification.verdict import EXIT_CODES, FailedCommand, Status, Verdict
+from pixel_emulator.core.verification.verdict import (
+    CLIENTS_PAGE,
+    EXIT_CODES,
+    FailedCommand,
+    Status,
+    Verdict,
+)
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.runner.waiting import GrowingEvidence
 from pixel_emulator.runtime.journal import Journal
@@ -25,16 +32,17 @@ _REASONS = {
 }
 
 
-def print_calls(journal: Journal, recorded: str) -> Status:
-    """Print the calls that arrived in a run without scenarios."""
+def print_calls(journal: Journal, recorded: str, end: CommandExit | None) -> Status:
+    """Print the calls that arrived in a run without scenarios; `end` is that of its command."""
     evidence = journal.evidence()
     for hit in evidence.hits:
         print_message(hit_line(hit, colour=wants_colour(sys.stderr)))
     print_message(run_summary(journal, recorded=recorded))
     if not evidence.connections:
-        print_message(
-            "nothing reached the emulator: does the command use the proxy in its environment?"
-        )
+        reason = f"does the command use the proxy in its environment? {CLIENTS_PAGE}"
+        if failed := failed_command(end):
+            reason = f"{failed.sentence}, perhaps before it sent a call"
+        print_message(f"nothing reached the emulator: {reason}")
     return Status.INCOMPLETE if evidence.gaps else Status.MET
 
 
@@ -52,7 +60,7 @@ def explain_not_run(
     scenarios: Sequence[Scenario],
     journal: Journal,
     window: GrowingEvidence,
-    report: ReportOption,
+    report: Sequence[Path],
 ) -> int:
     """Return the exit code of a command that did not start; its report must not read as a pass."""
     journal.interrupted(f"nothing was run: {end.reason}")
@@ -68,7 +76,7 @@ def reporting_interruption(
     scenarios: Sequence[Scenario],
     journal: Journal,
     window: GrowingEvidence,
-    report: ReportOption,
+    report: Sequence[Path],
     recorded: str,
 ) -> Iterator[None]:
     """Print and write the verdict so far if a signal ends the body."""

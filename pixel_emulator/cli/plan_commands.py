@@ -3,18 +3,15 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from pixel_emulator.cli.commands import PATH, argument, command, option
 from pixel_emulator.cli.decode import FORMATS, one_of
-from pixel_emulator.cli.inputs import read_evidence
+from pixel_emulator.cli.inputs import allow_open_option, read_evidence
 from pixel_emulator.cli.recording_commands import (
     STATE_FORMATS,
-    AllowOpenOption,
-    RecordingArguments,
     formatted,
     print_gaps,
+    recordings_argument,
 )
 from pixel_emulator.cli.terminal import ExitCode, print_result
 from pixel_emulator.core import call_text
@@ -34,13 +31,12 @@ _HEAD = """\
 """
 
 
-def infer(
-    recordings: RecordingArguments,
-    *,
-    name: Annotated[str, typer.Option("--name", help="Name of the plan.")] = "",
-    output: Annotated[str, typer.Option("--format", help="yaml or json.")] = "yaml",
-    allow_open: AllowOpenOption = False,
-) -> int:
+@command(example="pixel-emulator plan infer calls.yaml > plan.yaml")
+@recordings_argument
+@option("--name", default="", help="Name of the plan.")
+@option("--format", "output", default="yaml", choices=STATE_FORMATS, help="yaml or json.")
+@allow_open_option
+def infer(recordings: tuple[Path, ...], *, name: str, output: str, allow_open: bool) -> int:
     """Draft a tracking plan that the calls of a recording keep to.
 
     Exit code: 0, 2 a mistake in a file, 3 calls may be missing.
@@ -56,17 +52,18 @@ def infer(
     return print_gaps(evidence)
 
 
-def diff(
-    old: Annotated[Path, typer.Argument(metavar="OLD")],
-    new: Annotated[Path, typer.Argument(metavar="NEW")],
-    *,
-    against: Annotated[
-        list[Path] | None,
-        typer.Option("--against", help="A recording: which of its calls does NEW break?"),
-    ] = None,
-    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
-    allow_open: AllowOpenOption = False,
-) -> int:
+@command(example="pixel-emulator plan diff plan.yaml new.yaml --against calls.yaml")
+@argument("old", metavar="OLD", type=PATH, help="A tracking plan.")
+@argument("new", metavar="NEW", type=PATH, help="Its new version.")
+@option(
+    "--against",
+    multiple=True,
+    type=PATH,
+    help="A recording: which of its calls does NEW break?",
+)
+@option("--format", "output", default="text", choices=FORMATS, help="text or json.")
+@allow_open_option
+def diff(old: Path, new: Path, *, against: tuple[Path, ...], output: str, allow_open: bool) -> int:
     """Say what a new version of a tracking plan changes, and which recorded calls it breaks.
 
     Exit code: 0 none, 1 some, 2 a mistake in a file, 3 calls may be missing.

@@ -1,17 +1,16 @@
 """The command line: all commands. A command's module is imported only when that command runs."""
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from importlib import import_module
 from io import StringIO
-from traceback import format_exc
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
+from pixel_emulator.cli.commands import HELP_OPTIONS, Command, summary
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
-from pixel_emulator.core.errors import InputError, SelectionError
+from pixel_emulator.core.errors import InputError, SelectionError, did_you_mean
 from pixel_emulator.core.text.display import cut
 from pixel_emulator.runtime.output import learn_from
 
@@ -47,46 +46,78 @@ GROUPS = {
     "plan": "Tracking plans: draft one, compare two.",
 }
 
-# Some versions of Typer depend on Click, others have a copy of it; this finds the one in use.
-_CLICK_ERROR: type[Exception] = next(
-    base for base in typer.BadParameter.__mro__ if Exception in base.__bases__
+
+class _Group(click.Group):
+    """The commands of one of `GROUPS`; those at the top, and all groups, if `path` is empty."""
+
+    def __init__(self, path: str, words: str, **attributes: Any) -> None:
+        super().__init__(path, help=words, **attributes)
+        self.no_args_is_help = True
+        members = [name.rpartition(" ") for name in COMMANDS]
+        self._names = [last for group, _, last in members if group == path]
+        self._groups = {} if path else {name: _Group(name, words) for name, words in GROUPS.items()}
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's
+        """Return the options that print the help."""
+        return [*HELP_OPTIONS]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's signature
+        """Return the names of the commands and groups."""
+        return [*self._names, *self._groups]
+
+    def get_command(  # the name of the parameter is Click's
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
+        """Return the command or group, or None if there is none of this name."""
+        if cmd_name in self._names:
+            return load_command(f"{self.name} {cmd_name}".lstrip())
+        return self._groups.get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name. Raises UsageError if there is none."""
+        name, names = args[0], self.list_commands(ctx)
+        if name not in names and not name.startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"No such command '{name}'{did_you_mean(name, names)}.")
+        return super().resolve_command(ctx, args)
+
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002 - not to be cut
+        """Return the summary for lists of commands."""
+        return summary(self)
+
+
+def load_command(name: str) -> Command:
+    """Import and return the command of this name in `COMMANDS`."""
+    module = import_module(f"pixel_emulator.cli.{COMMANDS[name]}")
+    command: Command = getattr(module, name.rpartition(" ")[2].replace("-", "_"))
+    return command
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        print_result(version("pixel-emulator"))
+        ctx.exit()
+
+
+_PROGRAM = _Group(
+    "",
+    "Segment tracking pixels, as a test double: intercept, decode, classify, record, assert.",
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Print the version.",
+        )
+    ],
 )
-
-_PASS_ALL_OPTIONS: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
-_CONTEXTS: dict[str, dict[str, Any]] = {
-    "run": {"allow_interspersed_args": False},  # options behind the command are the command's
-    **dict.fromkeys(("web", "console", "dump"), _PASS_ALL_OPTIONS),  # all options are mitmproxy's
-}
-
-
-def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
-    """Return the Typer application with these commands."""
-    app = typer.Typer(
-        name="pixel-emulator",
-        help=_root_command.__doc__,
-        add_completion=False,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-    )
-    app.callback(invoke_without_command=True)(
-        _root_command
-    )  # so that a single command is still a command
-    groups = {
-        group: typer.Typer(name=group, help=words, no_args_is_help=True, rich_markup_mode=None)
-        for group, words in GROUPS.items()
-    }
-    for name in names:
-        module = import_module(f"pixel_emulator.cli.{COMMANDS[name]}")
-        *group, last = name.split()
-        command = getattr(module, last.replace("-", "_"))
-        where = groups[group[0]] if group else app
-        where.command(last, context_settings=_CONTEXTS.get(name))(_with_exit_code(command))
-    for group_app in groups.values():
-        if group_app.registered_commands:
-            app.add_typer(group_app)
-    return app
-
 
 _MAX_ISSUE = 4_000
 """Characters of one input issue that are shown."""
@@ -99,15 +130,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     that of a wrapped command.
     """
     words = sys.argv[1:] if arguments is None else arguments
-    # Import one module instead of all, so that `decode` starts fast.
-    command = next((name for n in (1, 2) if (name := " ".join(words[:n])) in COMMANDS), None)
-    names = [command] if command else COMMANDS
     learn_from(*words)
     try:
-        code = application(names)(words, prog_name="pixel-emulator", standalone_mode=False)
-    except _CLICK_ERROR as error:
+        code = _PROGRAM(words, prog_name="pixel-emulator", standalone_mode=False)
+    except click.ClickException as error:
         return _usage_error(error)
-    except typer.Abort:
+    except click.Abort:
         print_message("Aborted.")
         return ExitCode.UNMET
     except InputError as error:
@@ -120,34 +148,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as error:
         return int(error.code or 0)
     except Exception:  # noqa: BLE001 - a failure of ours must not exit with 1, which is "unmet"
+        from traceback import format_exc
+
         print_message(f"pixel-emulator: a failure of the emulator itself\n{format_exc()}")
         return ExitCode.INCOMPLETE
     return code if isinstance(code, int) else 0
 
 
-def _usage_error(error: Any) -> int:
+def _usage_error(error: click.ClickException) -> int:
     """Print Click's message about wrong arguments, and return its exit code."""
     message = StringIO()
     error.show(message)
     print_message(message.getvalue().rstrip("\n"))
-    code: int = error.exit_code
-    return code
-
-
-def _root_command(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Segment tracking pixels, as a test double: intercept, decode, classify, record, assert."""
-    if version:
-        from importlib.metadata import version as version_of
-
-        print_result(version_of("pixel-emulator"))
-        raise typer.Exit
-
-
-def _with_exit_code(command: Callable[..., int]) -> Callable[..., None]:
-    @wraps(command)
-    def run(*args: object, **options: object) -> None:
-        raise typer.Exit(command(*args, **options))
-
-    return run
+    return error.exit_code

@@ -2,13 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from pixel_emulator.cli.commands import PATH, argument, command, option, takes_settings
 from pixel_emulator.cli.decode import FORMATS, one_of
-from pixel_emulator.cli.inputs import read_evidence, read_recording
-from pixel_emulator.cli.setting_options import takes_settings
+from pixel_emulator.cli.inputs import allow_open_option, read_evidence, read_recording
 from pixel_emulator.cli.terminal import ExitCode, print_message, wants_colour, width
 from pixel_emulator.cli.terminal import print_result as show_text
 from pixel_emulator.core import call_text
@@ -23,37 +20,46 @@ from pixel_emulator.runtime.settings import Settings
 
 STATE_FORMATS = ("yaml", "json")
 
-RecordingArguments = Annotated[
-    list[Path], typer.Argument(metavar="RECORDING...", help="Several count as one run.")
-]
-AllowOpenOption = Annotated[
-    bool, typer.Option("--allow-open", help="Accept a recording without an end.")
-]
+recordings_argument = argument(
+    "recordings",
+    metavar="RECORDING...",
+    nargs=-1,
+    required=True,
+    type=PATH,
+    help="Several count as one run.",
+)
 
 
+@command(example="pixel-emulator recording show calls.yaml 1")
+@argument("recording", metavar="RECORDING", type=PATH)
+@argument(
+    "numbers",
+    metavar="SEQ...",
+    nargs=-1,
+    required=False,
+    type=int,
+    help="Numbers of calls; else all.",
+)
+@option(
+    "--format",
+    "output",
+    default="text",
+    choices=FORMATS,
+    help="text, or json: an object a line.",
+)
 @takes_settings("keep_write_keys")
-def show(
-    recording: Annotated[Path, typer.Argument(metavar="RECORDING")],
-    numbers: Annotated[
-        list[int] | None, typer.Argument(metavar="SEQ...", help="Numbers of calls; else all.")
-    ] = None,
-    *,
-    output: Annotated[str, typer.Option("--format", help="text, or json: an object a line.")] = (
-        "text"
-    ),
-    settings: Settings,
-) -> int:
+def show(recording: Path, numbers: tuple[int, ...], *, output: str, settings: Settings) -> int:
     """Explain the calls of a recording as `decode` does, each with its whole URL."""
     one_of("--format", output, FORMATS)
     content = read_recording(recording)
     hits = {hit.seq: hit for hit in content.hits}
-    unknown = [number for number in numbers or () if number not in hits]
+    unknown = [number for number in numbers if number not in hits]
     if unknown:
         message = f"has no call {unknown[0]}; its calls are 1 to {max(hits, default=0)}"
         raise InputError(InputIssue(message if hits else "has no calls", Location(str(recording))))
     for number in numbers or hits:
         if output == "json":
-            text = json_codec.write(entry(hits[number]))
+            text = json_codec.write(entry(hits[number].exchange))
         else:
             text = as_text(hits[number], width=width(), colour=wants_colour(sys.stdout))
         show_text(text, keep_write_keys=settings.keep_write_keys)
@@ -78,15 +84,13 @@ def as_text(hit: Hit, *, width: int, colour: bool) -> str:
     return "\n".join([*lines, *(f"  {text}" for text in problems), ""])
 
 
+@command(example="pixel-emulator recording state calls.yaml")
+@recordings_argument
+@option("--given", type=PATH, help="Profiles from before, in the shape that this prints.")
+@option("--format", "output", default="yaml", choices=STATE_FORMATS, help="yaml or json.")
+@allow_open_option
 def state(
-    recordings: RecordingArguments,
-    *,
-    given: Annotated[
-        Path | None,
-        typer.Option("--given", help="Profiles from before, in the shape that this prints."),
-    ] = None,
-    output: Annotated[str, typer.Option("--format", help="yaml or json.")] = "yaml",
-    allow_open: AllowOpenOption = False,
+    recordings: tuple[Path, ...], *, given: Path | None, output: str, allow_open: bool
 ) -> int:
     """Print the profiles that the calls of a recording create: traits, ids, groups, events.
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TextIO
 
-import typer
-
+from pixel_emulator.cli.commands import PATH, alternatives, option
 from pixel_emulator.cli.terminal import wants_colour, width
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.report.formats import FORMATS, TEXT, ReportOptions
@@ -15,15 +14,18 @@ from pixel_emulator.runtime.output import redacted
 
 _BY_SUFFIX = {format.suffix: format for format in FORMATS.values()}
 
-ReportOption = Annotated[
-    list[Path] | None,
-    typer.Option("--report", metavar="FILE", help="Write the verdict to FILE.xml, .json or .txt."),
-]
-"""The option, as the annotation of a command's parameter."""
+report_option = option(
+    "--report",
+    metavar="FILE",
+    multiple=True,
+    type=PATH,
+    help=f"Write the verdict to a file: {alternatives(f'FILE{suffix}' for suffix in _BY_SUFFIX)}.",
+)
+"""Decorator that adds the option to a command."""
 
 
 def check_reports(
-    reports: Iterable[Path] | None, others: Iterable[Path] = (), *, asserts: bool = True
+    reports: Iterable[Path], others: Iterable[Path] = (), *, asserts: bool = True
 ) -> None:
     """Check the files of `--report` before anything runs; none may be one of `others`.
 
@@ -34,7 +36,7 @@ def check_reports(
     issues = []
     if reports and not asserts:
         issues.append(InputIssue("--report writes a verdict, and so it needs a --scenario"))
-    for report in reports or ():
+    for report in reports:
         if report.suffix not in _BY_SUFFIX:
             allowed = ", ".join(f"`{suffix}`" for suffix in _BY_SUFFIX)
             issues.append(InputIssue(f"--report {report}: its name must end with one of {allowed}"))
@@ -46,12 +48,12 @@ def check_reports(
         raise InputError(*issues)
 
 
-def write_reports(reports: Iterable[Path] | None, verdict: Verdict, *, recording: str = "") -> None:
+def write_reports(reports: Iterable[Path], verdict: Verdict, *, recording: str = "") -> None:
     """Write the verdict to each file. `recording` holds its calls under their numbers, if any does.
 
     Raises InputError if a file cannot be written.
     """
-    for path in reports or ():
+    for path in reports:
         report = _BY_SUFFIX[path.suffix].render(verdict, ReportOptions(recording=recording))
         read_write.write_text(path, redacted(report))
 

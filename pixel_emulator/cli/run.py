@@ -1,17 +1,20 @@
 """`run`: a command or the actions of scenarios, run through the emulator, and the verdict."""
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from pixel_emulator.cli.commands import PATH, argument, option, takes_settings
+from pixel_emulator.cli.commands import command as cli_command
 from pixel_emulator.cli.emulator_run import emulation
-from pixel_emulator.cli.inputs import LetOption, TagOption, load_selected, parse_variables
+from pixel_emulator.cli.inputs import let_option, load_selected, parse_variables, tag_option
 from pixel_emulator.cli.outcome import (
     exiting_on_signal,
     explain_exit_code,
@@ -22,8 +25,7 @@ from pixel_emulator.cli.outcome import (
     print_verdict,
     reporting_interruption,
 )
-from pixel_emulator.cli.reports import ReportOption, check_reports, write_reports
-from pixel_emulator.cli.setting_options import takes_settings
+from pixel_emulator.cli.reports import check_reports, report_option, write_reports
 from pixel_emulator.cli.terminal import print_message
 from pixel_emulator.command.process import CommandExit, run_command
 from pixel_emulator.core.errors import InputError, InputIssue
@@ -55,6 +57,20 @@ _DRAIN_SECONDS = 2.0
 """Seconds for clients to disconnect. Input of clients that ended is read at once, to its end."""
 
 
+@cli_command(
+    example="pixel-emulator run --scenario opened.yaml -- npm test",
+    context={"allow_interspersed_args": False},  # options behind the command are the command's
+)
+@argument("command", metavar="[--] COMMAND...", nargs=-1, required=False, type=click.UNPROCESSED)
+@option(
+    "--scenario",
+    multiple=True,
+    type=PATH,
+    help="A file that says what is expected, or a folder of them.",
+)
+@tag_option
+@let_option
+@report_option
 @takes_settings(
     *(
         "record",
@@ -73,17 +89,12 @@ _DRAIN_SECONDS = 2.0
     port=0,
 )
 def run(
-    command: Annotated[
-        list[str] | None, typer.Argument(metavar="[[--] COMMAND...]", show_default=False)
-    ] = None,
+    command: tuple[str, ...],
     *,
-    scenario: Annotated[
-        list[Path] | None,
-        typer.Option("--scenario", help="A file that says what is expected, or a folder of them."),
-    ] = None,
-    tag: TagOption = None,
-    let: LetOption = None,
-    report: ReportOption = None,
+    scenario: tuple[Path, ...],
+    tag: tuple[str, ...],
+    let: tuple[str, ...],
+    report: tuple[Path, ...],
     settings: Settings,
 ) -> int:
     """Run a command, or the actions of scenarios, and check the pixel calls that it makes.
@@ -92,8 +103,8 @@ def run(
     that of the command that failed, or else 1 where a scenario is not met. Messages and the
     report go to stderr.
     """
-    check_reports(report, (*(scenario or ()), Path(settings.record)), asserts=bool(scenario))
-    scenarios = load_selected(scenario or (), tag, parse_variables(let))
+    check_reports(report, (*scenario, Path(settings.record)), asserts=bool(scenario))
+    scenarios = load_selected(scenario, tag, parse_variables(let))
     _check_actors(scenarios, command)
     end: CommandExit | None = None
     with exiting_on_signal():
@@ -124,13 +135,13 @@ def run(
         elif scenarios:
             verdict = verify(scenarios, window.evidence())
         else:
-            status = print_calls(journal, settings.record)
-            _explain_silence(journal, scenarios, command, context)
+            status = print_calls(journal, settings.record, end)
+            _explain_silence(journal, scenarios, command, context, end)
             code = final_code or exit_code(status, end.code if end else 0)
             return explain_exit_code(code, status, end)
         verdict = replace(verdict, command=failed_command(end), final_code=final_code)
         print_verdict(journal, verdict, settings.record)
-        _explain_silence(journal, scenarios, command, context)
+        _explain_silence(journal, scenarios, command, context, end)
         write_reports(report, verdict, recording=settings.record)
         return explain_exit_code(verdict.exit_code, verdict.status, end)
 
@@ -176,10 +187,22 @@ def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
 def _explain_silence(
     journal: Journal,
     scenarios: Sequence[Scenario],
-    command: list[str] | None,
+    command: Sequence[str],
     context: ActionContext,
+    end: CommandExit | None,
 ) -> None:
-    """If nothing connected, print which clients of the commands ignore proxy variables."""
+    """Print why the command may have had no effect.
+
+    These are options of `run` that the command got and, if nothing connected, clients that ignore
+    proxy variables. A command that failed may have sent nothing because of that.
+    """
+    has_failed = end is not None and end.code != 0
+    for name in _options_behind(command):
+        if has_failed or name == "--scenario":
+            print_message(
+                f"{name} behind the command is an option of the command: those of `run` stand "
+                "before it"
+            )
     ran = [action.command for action in _actions(scenarios) if isinstance(action, Run)]
     commands = [(line,) if isinstance(line, str) else line for line in ran]
     if command:
@@ -187,7 +210,14 @@ def _explain_silence(
     if commands and not journal.evidence().connections:
         from pixel_emulator.command.environment import silence_hint
 
-        print_message(silence_hint(commands, context.environ))
+        if hint := silence_hint(commands, context.environ):
+            print_message(f"if it sent a call: {hint}" if has_failed else hint)
+
+
+def _options_behind(command: Sequence[str]) -> list[str]:
+    """Return the options of `run` alone that stand behind the command, and so are the command's."""
+    names = ("--scenario", "--record", "--report", "--let", "--tag")
+    return [name for name in names if any(word.partition("=")[0] == name for word in command)]
 
 
 def _wait_for_calls(
@@ -215,22 +245,22 @@ def _with_gaps(verdict: Verdict, journal: Journal, *, known: str) -> Verdict:
     return replace(verdict, gaps=tuple(gap for gap in gaps if gap != known))
 
 
-def _check_actors(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> None:
+def _check_actors(scenarios: Sequence[Scenario], command: Sequence[str]) -> None:
     """Check that either the command or every scenario acts, and not both.
 
     Raises InputError otherwise.
     """
-    if scenarios and command and _is_scenario(Path(command[0])):
-        message = f"{command[0]} is no command: write --scenario before each scenario"
-        raise InputError(InputIssue(message))
+    if command and _is_scenario(Path(command[0])):
+        wanted = "write --scenario before each scenario"
+        if not scenarios:
+            wanted = f"did you mean `--scenario {shlex.quote(command[0])}`?"
+        raise InputError(InputIssue(f"{command[0]} is no command: {wanted}"))
     issues = dict.fromkeys(_actor_issues(scenarios, command)) or tuple(missing_files(scenarios))
     if issues:
         raise InputError(*issues)
 
 
-def _actor_issues(
-    scenarios: Sequence[Scenario], command: Sequence[str] | None
-) -> Iterator[InputIssue]:
+def _actor_issues(scenarios: Sequence[Scenario], command: Sequence[str]) -> Iterator[InputIssue]:
     if (
         command
         and len({scenario.given.clock for scenario in scenarios if scenario.given.clock}) > 1

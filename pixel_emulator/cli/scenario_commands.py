@@ -3,12 +3,10 @@
 import sys
 from difflib import unified_diff
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from pixel_emulator.cli.commands import PATH, argument, command, option
 from pixel_emulator.cli.decode import one_of
-from pixel_emulator.cli.inputs import LetOption, parse_variables, read_evidence
+from pixel_emulator.cli.inputs import allow_open_option, let_option, parse_variables, read_evidence
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence
@@ -16,7 +14,7 @@ from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.scenario_edit.update import update as rewrite
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.scenarios.scenario import Scenario
-from pixel_emulator.core.schemas.recording_schema import recording_schema
+from pixel_emulator.core.schemas.recording_schema import SCENARIO_SCHEMA, recording_schema
 from pixel_emulator.core.schemas.scenario_schema import scenario_schema
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
@@ -29,29 +27,39 @@ from pixel_emulator.files.yaml_spans import read_source
 KINDS = ("scenario", "recording")
 
 
-def check(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenario files.")],
-    *,
-    let: LetOption = None,
-) -> int:
-    """Check scenario files without running them.
+@command(example="pixel-emulator scenario check opened.yaml")
+@argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH, help="Scenario files.")
+@let_option
+def check(files: tuple[Path, ...], *, let: tuple[str, ...]) -> int:
+    """Check scenario files without running them, and that the files that they open are there.
 
     Exit code: 0 if all are well, 2 if there is a mistake; each is shown with its place.
     """
     given = parse_variables(let)
     scenario_files = read_files(files, given=given)
+    missing: list[InputIssue] = []
     for file in scenario_files:
-        if not file.issues:
+        absent = () if file.issues else _missing_files(file)
+        missing += absent
+        if not (file.issues or absent):
             print_result(f"{file.path}: {_summary(file)}")
-    if issues := issues_of(scenario_files, given):
+    if issues := (*issues_of(scenario_files, given), *missing):
         raise InputError(*issues)
     return 0
 
 
-def schema(
-    *,
-    kind: Annotated[str, typer.Option("--kind", help="scenario or recording.")] = "scenario",
-) -> int:
+def _missing_files(file: ScenarioFile) -> tuple[InputIssue, ...]:
+    """Return an issue for each unreadable mail or recording; see `runner.actions.missing_files`."""
+    if not any(scenario.has_actions for scenario in file.scenarios):
+        return ()
+    from pixel_emulator.runner.actions import missing_files  # reads mails: slow to import
+
+    return tuple(dict.fromkeys(missing_files(file.scenarios)))
+
+
+@command(example="pixel-emulator scenario schema > scenario.schema.json")
+@option("--kind", default="scenario", choices=KINDS, help="scenario or recording.")
+def schema(*, kind: str) -> int:
     """Print the JSON Schema of scenario files or of recordings, for an editor."""
     one_of("--kind", kind, KINDS)
     made = {"scenario": scenario_schema, "recording": recording_schema}
@@ -80,17 +88,13 @@ def _count(n: int, word: str) -> str:
 
 
 _NO_CALLS_MESSAGE = "holds no calls, so no scenario can be drafted of it"
-_ALLOW_OPEN = typer.Option("--allow-open", help="Accept a recording without an end.")
 
 
-def new(
-    recordings: Annotated[list[Path], typer.Argument(metavar="RECORDING...")],
-    *,
-    name: Annotated[str, typer.Option("--name", help="Name of the scenario.")] = "",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A new file, instead of stdout.")
-    ] = None,
-) -> int:
+@command(example="pixel-emulator scenario new calls.yaml -o opened.yaml")
+@argument("recordings", metavar="RECORDING...", nargs=-1, required=True, type=PATH)
+@option("--name", default="", help="Name of the scenario.")
+@option("--output", "-o", type=PATH, help="A new file, instead of stdout.")
+def new(recordings: tuple[Path, ...], *, name: str, output: Path | None) -> int:
     """Draft a scenario that a recording meets: every call of it, read literally.
 
     Several recordings count as one run. What changes from run to run is left out, and the write
@@ -102,7 +106,9 @@ def new(
         for path in recordings:
             print_message(f"pixel-emulator: {InputIssue(_NO_CALLS_MESSAGE, Location(str(path)))}")
         return _print_gaps(evidence, "the draft would lack calls") or ExitCode.UNMET
-    text = draft(evidence.hits, name=name or recordings[0].stem)
+    has_schema = output is not None and (output.parent / SCENARIO_SCHEMA).exists()
+    schema = SCENARIO_SCHEMA if has_schema else ""
+    text = draft(evidence.hits, name=name or recordings[0].stem, schema=schema)
     if output is None:
         print_result(text.rstrip("\n"))
     else:
@@ -110,21 +116,26 @@ def new(
     return _print_gaps(evidence, "the draft may lack calls")
 
 
+@command(example="pixel-emulator scenario update opened.yaml --recording calls.yaml")
+@argument("scenario", metavar="SCENARIO", type=PATH)
+@option(
+    "--recording",
+    multiple=True,
+    type=PATH,
+    help="What happened; several recordings count as one run.",
+)
+@option("--only", default="", help="Lines, such as 35,38: change nothing else.")
+@option("--check", is_flag=True, help="Write nothing; exit 1 if the file would change.")
+@allow_open_option
+@let_option
 def update(
-    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO")],
+    scenario: Path,
     *,
-    recording: Annotated[
-        list[Path] | None,
-        typer.Option("--recording", help="What happened; several recordings count as one run."),
-    ] = None,
-    only: Annotated[
-        str, typer.Option("--only", help="Lines, such as 35,38: change nothing else.")
-    ] = "",
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit 1 if the file would change.")
-    ] = False,
-    allow_open: Annotated[bool, _ALLOW_OPEN] = False,
-    let: LetOption = None,
+    recording: tuple[Path, ...],
+    only: str,
+    check: bool,
+    allow_open: bool,
+    let: tuple[str, ...],
 ) -> int:
     """Rewrite a scenario to what happened, and show what changes.
 

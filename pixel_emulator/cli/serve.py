@@ -8,15 +8,13 @@ import threading
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from pixel_emulator.cli.commands import PATH, command, option, takes_settings
 from pixel_emulator.cli.emulator_run import emulation, needs_mitmproxy
-from pixel_emulator.cli.inputs import LetOption, TagOption, parse_variables
-from pixel_emulator.cli.reports import ReportOption, check_reports, for_terminal, write_reports
+from pixel_emulator.cli.inputs import let_option, parse_variables, tag_option
+from pixel_emulator.cli.reports import check_reports, for_terminal, report_option, write_reports
 from pixel_emulator.cli.run_display import Display, print_outlooks, run_summary
-from pixel_emulator.cli.setting_options import takes_settings
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
 from pixel_emulator.command.process import signal_handlers
 from pixel_emulator.core.verification.verify import verify
@@ -38,6 +36,22 @@ _DRAIN_SECONDS = 1.0
 """Seconds for clients to disconnect at the end. Input of those that have is read first."""
 
 
+@command(example="pixel-emulator serve --record calls.yaml")
+@option(
+    "--scenario",
+    multiple=True,
+    type=PATH,
+    help="A file or folder that says what is expected; may change.",
+)
+@tag_option
+@let_option
+@report_option
+@option("--json", is_flag=True, help="Print the ready line as JSON, to stdout.")
+@option(
+    "--until-eof",
+    is_flag=True,
+    help="Stop when stdin ends, too: with the program that holds it open.",
+)
 @takes_settings(
     "port",
     "host",
@@ -58,31 +72,21 @@ _DRAIN_SECONDS = 1.0
 )
 def serve(
     *,
-    scenario: Annotated[
-        list[Path] | None,
-        typer.Option("--scenario", help="A file or folder that says what is expected; may change."),
-    ] = None,
-    tag: TagOption = None,
-    let: LetOption = None,
-    report: ReportOption = None,
+    scenario: tuple[Path, ...],
+    tag: tuple[str, ...],
+    let: tuple[str, ...],
+    report: tuple[Path, ...],
     settings: Settings,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the ready line as JSON, to stdout.")
-    ] = False,
-    until_eof: Annotated[
-        bool,
-        typer.Option(
-            "--until-eof", help="Stop when stdin ends, too: with the program that holds it open."
-        ),
-    ] = False,
+    json: bool,
+    until_eof: bool,
 ) -> int:
     """Run the emulator until it is stopped, showing each call as it arrives.
 
     With scenarios it says whenever they are met, or can no longer be, and at the end what became
     of them. Exit code: that of the verdict; 3 for a failure of the emulator.
     """
-    check_reports(report, (*(scenario or ()), Path(settings.record)), asserts=bool(scenario))
-    watched = ScenarioFiles(scenario, parse_variables(let), tag or ()) if scenario else None
+    check_reports(report, (*scenario, Path(settings.record)), asserts=bool(scenario))
+    watched = ScenarioFiles(scenario, parse_variables(let), tag) if scenario else None
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -133,13 +137,9 @@ def serve(
     return verdict.exit_code
 
 
-def env(
-    *,
-    port: Annotated[
-        int | None,
-        typer.Option("--port", help="Port of the emulator; needless where only one serves."),
-    ] = None,
-) -> int:
+@command(example='eval "$(pixel-emulator env)"')
+@option("--port", type=int, help="Port of the emulator; needless where only one serves.")
+def env(*, port: int | None) -> int:
     """Print shell exports and browser flags that direct clients to a running emulator.
 
     If several are running, the others are listed on stderr.

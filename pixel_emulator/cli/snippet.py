@@ -3,10 +3,8 @@ them."""
 
 import sys
 from importlib.resources import files
-from typing import Annotated
 
-import typer
-
+from pixel_emulator.cli.commands import argument, command, option
 from pixel_emulator.cli.terminal import print_result
 from pixel_emulator.core.errors import InputError, InputIssue, did_you_mean
 
@@ -17,12 +15,11 @@ SNIPPETS = {
 """Each snippet by name: its file, and its users."""
 
 
-def client(
-    name: Annotated[str | None, typer.Argument(help="Which one; see --list.")] = None,
-    *,
-    list: Annotated[bool, typer.Option("--list", help="Say which clients there are.")] = False,
-) -> int:
-    """Print a client that tests keep beside them: `client playwright-ts > pixels.ts`."""
+@command(example="pixel-emulator client playwright-ts > pixels.ts")
+@argument("name", metavar="NAME", required=False, help="Which one; see --list.", choices=SNIPPETS)
+@option("--list", is_flag=True, help="Say which clients there are.")
+def client(name: str | None, *, list: bool) -> int:
+    """Print a client that tests keep beside them."""
     if list:
         for snippet, (file, users) in SNIPPETS.items():
             print_result(f"{snippet}  {file}  {users}")

@@ -198,7 +198,6 @@ def _java_options(environ: Mapping[str, str], proxy: str, keystore: Path) -> dic
     return {name: " ".join([value, *added]).strip() for name, value in existing.items()}
 
 
-DOCS_PAGE = "docs/clients.md"
 _TIMEOUT = 5.0
 """Seconds that a runtime may take to print its version."""
 
@@ -220,21 +219,22 @@ _CLIENT_FACTS: dict[str, str] = {
     "tclsh": "Tcl's http reads no proxy variable",
     "bun": "superagent reads no proxy variable in Bun",
 }
+_NO_PROXY = re.compile(r"\bcurl\b.*\s--noproxy\b", re.DOTALL)
 _WORD = re.compile(r"[^\s;&|()<>'\"`]+")
 
 
 def silence_hint(commands: Iterable[tuple[str, ...]], environ: Mapping[str, str]) -> str:
-    """Return a sentence on why nothing may have reached the emulator, given the commands run.
+    """Return why nothing may have reached the emulator, given the commands run, or "".
 
     Each command is a tuple of words; a word may itself be a shell command. A script counts as the
     interpreter in its first line. `environ` is the environment of the commands.
     """
-    words = (word for command in commands for word in command)
-    facts = "; ".join(
-        dict.fromkeys(fact for word in words for fact in _client_facts(word, environ))
-    )
-    reason = facts or "not every client reads its variables"
-    return f"{reason} ({DOCS_PAGE})"
+    facts: dict[str, None] = {}
+    for command in commands:
+        if _NO_PROXY.search(" ".join(command)):
+            facts["curl's --noproxy keeps it from the proxy"] = None
+        facts |= dict.fromkeys(fact for word in command for fact in _client_facts(word, environ))
+    return "; ".join(facts)
 
 
 def _client_facts(text: str, environ: Mapping[str, str]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Run a command: forward signals to it, and report its end as a shell does."""
 
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -54,7 +55,7 @@ def run_command(
                 start_new_session=output is not None,
             )
         except FileNotFoundError:
-            return CommandExit(NOT_FOUND, f"{command[0]}: command not found", started=False)
+            return CommandExit(NOT_FOUND, _not_found(command), started=False)
         except OSError as error:
             return CommandExit(NOT_EXECUTABLE, f"{command[0]}: {error.strerror}", started=False)
         forwarder.attach(process)
@@ -64,6 +65,13 @@ def run_command(
     name = signal.strsignal(-code)
     reason = f"the command was ended by signal {-code} ({name})"
     return CommandExit(BY_SIGNAL - code, reason, -code, ending_signal=forwarder.ending_signal)
+
+
+def _not_found(command: Sequence[str]) -> str:
+    reason = f"{command[0]}: command not found"
+    if len(command) > 1 or len(command[0].split()) < 2:
+        return reason
+    return f"{reason}; write it without the quotes around it, or as sh -c {shlex.quote(command[0])}"
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Routes for the requests of a session: list, add, clear and save them; runs, steps, draining."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from pixel_emulator.control.problems import wrong_body
 from pixel_emulator.control.request_context import RequestContext, json_response
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.model import Hit, Payload
+from pixel_emulator.core.model import Hit, Payload, exchanges_of
 from pixel_emulator.core.recordings.entry import entry, read_request, time_text
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.text import yaml_writer
@@ -23,12 +23,12 @@ WRITE_KEYS = (MASKED, UNMASKED) = ("masked", "whole")
 
 async def requests(context: RequestContext) -> Response:
     """Return all requests as entries of a recording."""
-    return _response(context, await context.in_thread(_page, context, entry))
+    return _response(context, await context.in_thread(_page, context, _entries))
 
 
 async def calls(context: RequestContext) -> Response:
     """Return the calls and their outcomes."""
-    return _response(context, await context.in_thread(_page, context, _call_data))
+    return _response(context, await context.in_thread(_page, context, _calls))
 
 
 async def receive(context: RequestContext) -> Response:
@@ -84,16 +84,20 @@ def _response(context: RequestContext, data: Payload, status: int = 200) -> Resp
     return json_response(data, status, keep_write_keys=keep)
 
 
-def _page(context: RequestContext, to_data: Callable[[Hit], Payload | None]) -> Payload:
+def _page(
+    context: RequestContext, to_data: Callable[[Iterable[Hit]], Iterable[Payload]]
+) -> Payload:
     session, query = context.session, context.query
     # Read `cleared` first: a clear between the two then only makes the cursor too small.
     cleared, evidence = session.cleared, session.evidence()
     start = max(context.number("since"), cleared)
     new = [hit for hit in evidence.hits if hit.seq > start]
     seen = new[: context.number("limit")]
-    entries = (to_data(hit) for hit in seen if _is_selected(hit, query))
+    if seen:  # a page ends with the last call of an exchange
+        last = seen[-1]
+        seen = new[: len(seen) + last.exchange.width - last.index - 1]
     return {
-        "entries": [entry for entry in entries if entry is not None],
+        "entries": [*to_data(hit for hit in seen if _is_selected(hit, query))],
         "cursor": seen[-1].seq if seen else start,
         "more": len(new) > len(seen),
         "cleared": cleared,
@@ -114,18 +118,22 @@ def _is_selected(hit: Hit, query: Mapping[str, object]) -> bool:
     return all(values[name] == value for name, value in query.items() if name in values)
 
 
-def _call_data(hit: Hit) -> Payload | None:
-    if hit.call is None:
-        return None
-    return {
-        "seq": hit.seq,
-        "time": time_text(hit.time),
-        "type": hit.call.type.value,
-        "outcome": hit.outcome.value,
-        "payload": yaml_writer.flatten_deep(hit.call.payload),
-        "problems": [problem.as_data() for problem in hit.problems],
-        "source": hit.source,
-    }
+def _entries(hits: Iterable[Hit]) -> Iterator[Payload]:
+    return map(entry, exchanges_of(hits))
+
+
+def _calls(hits: Iterable[Hit]) -> Iterator[Payload]:
+    for hit in hits:
+        if hit.call is not None:
+            yield {
+                "seq": hit.seq,
+                "time": time_text(hit.time),
+                "type": hit.call.type.value,
+                "outcome": hit.outcome.value,
+                "payload": yaml_writer.flatten_deep(hit.call.payload),
+                "problems": [problem.as_data() for problem in hit.problems],
+                "source": hit.source,
+            }
 
 
 async def run(context: RequestContext) -> Response:

@@ -18,7 +18,6 @@ type Value = int | float | str
 JSON_TYPE = "application/json"
 YAML_TYPE = "application/yaml"
 TEXT_TYPE = "text/plain"
-XML_TYPE = "application/xml"
 
 
 class Handler(Protocol):

@@ -10,8 +10,6 @@ from pixel_emulator.control.openapi import describe
 from pixel_emulator.control.request_context import RequestContext, json_response
 from pixel_emulator.control.route import (
     JSON_TYPE,
-    TEXT_TYPE,
-    XML_TYPE,
     YAML_TYPE,
     QueryParameter,
     RequestBody,
@@ -190,9 +188,8 @@ ROUTES = (
             status=200,
             description="The verdict, met or not.",
             content={
-                JSON_TYPE: schemas.ref("Verdict"),
-                TEXT_TYPE: schemas.TEXT,
-                XML_TYPE: schemas.TEXT,
+                media_type: schemas.ref("Verdict") if media_type == JSON_TYPE else schemas.TEXT
+                for media_type in verify_handlers.REPORTS
             },
         ),
         query={"given": _GIVEN, "file": _FILE},

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from pixel_emulator.core.model import JSON, JsonPath, path_text
 
@@ -75,6 +74,8 @@ def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return ` (did you mean "x"?)` for the nearest of the `allowed` words, or an empty text."""
     if len(word) > _MAX_LENGTH:  # difflib takes quadratic time
         return ""
+    from difflib import get_close_matches
+
     by_folded = {name.casefold(): name for name in allowed if len(name) <= _MAX_LENGTH}
     matches = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return f' (did you mean "{by_folded[matches[0]]}"?)' if matches else ""

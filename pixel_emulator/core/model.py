@@ -1,9 +1,10 @@
 """The data model: requests, calls, their problems and outcomes, and the evidence of a run."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from urllib.parse import quote_from_bytes
 
 type JSON = bool | int | float | str | list[JSON] | dict[str, JSON] | None
@@ -117,7 +118,10 @@ class HttpRequest:
 
     `target` is the origin-form target (path and query) as raw bytes. `host` includes the port if
     the client sent one. Header names are lower case, in wire order; cookies and credentials are
-    left out by the code that builds the request. `client` is an IP address.
+    left out by the code that builds the request. `client` is an IP address. `body` is empty unless
+    the route of the request wants one (see `core.endpoint.routes`); its transfer and content
+    encodings are undone. `authorization` is the value of that header: a decoder may read a write
+    key from it, and nothing writes it anywhere.
     """
 
     target: bytes
@@ -127,6 +131,8 @@ class HttpRequest:
     http_version: str = "HTTP/1.1"
     headers: tuple[tuple[str, str], ...] = ()
     client: str = ""
+    body: bytes = b""
+    authorization: str = field(default="", repr=False)
 
     @property
     def path(self) -> bytes:
@@ -142,6 +148,12 @@ class HttpRequest:
     def request_line(self) -> bytes:
         """The request line, in origin form."""
         return b" ".join((self.method.encode(), self.target, self.http_version.encode()))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hexadecimal of the request line and, if there is one, the body."""
+        line = self.request_line
+        return sha256(b"%b\r\n\r\n%b" % (line, self.body) if self.body else line).hexdigest()
 
     @property
     def url(self) -> str:
@@ -189,34 +201,120 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """One request: its time, its call, the problems and the outcome of the call.
+class JudgedCall:
+    """A call with its outcome, and its problems: those of decoding and of validation.
 
-    `seq` counts from 1 within a journal; `time` is aware, in UTC, in whole milliseconds.
-    `status` is that of our answer. `call` is None for a request that is no pixel call (its outcome
-    is `unhandled`). `problems` holds those of decoding and of validation. `source` is the user's
-    name for the write key. `digest` is the SHA-256 of the original request line in hexadecimal: it
-    proves what was sent if the line itself is masked. `step` is the title of the scenario step
-    that was running, or empty. `alike` counts further hits that this one represents in the
-    evidence of a live run (see `core.verification.components`).
+    `source` is the user's name for the write key.
+    """
+
+    call: Call
+    outcome: Outcome
+    problems: tuple[Problem, ...] = ()
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request, the status of our answer, and the judged calls that the request carries.
+
+    A pixel carries one call, a request that no decoder reads carries none. `seq` is the number of
+    its first call: calls count from 1 within a journal, and a request without calls counts as one.
+    `time` is aware, in UTC, in whole milliseconds. `digest` is that of the original request (see
+    `HttpRequest.digest`): it proves what was sent if the request itself is masked. `step` is the
+    title of the scenario step that was running, or empty.
     """
 
     seq: int
     time: datetime
     request: HttpRequest
     status: int
-    call: Call | None
-    outcome: Outcome
-    problems: tuple[Problem, ...] = ()
-    source: str | None = None
+    calls: tuple[JudgedCall, ...]
     digest: str = ""
     step: str = ""
+
+    @property
+    def width(self) -> int:
+        """Number of hits of the exchange, and of numbers that it takes."""
+        return len(self.calls) or 1
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Outcomes of the hits of the exchange."""
+        return tuple([judged.outcome for judged in self.calls]) or (Outcome.UNHANDLED,)
+
+    @property
+    def hits(self) -> tuple["Hit", ...]:
+        """The hits of the exchange: one for each call, or one for a request without calls."""
+        return tuple([Hit(exchange=self, index=index) for index in range(self.width)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One call in its exchange, by its place in `Exchange.calls`; or a request without calls.
+
+    `seq` counts from 1 within a journal. The outcome of a request without calls is `unhandled`.
+    `alike` counts further hits that this one represents in the evidence of a live run (see
+    `core.verification.components`).
+    """
+
+    exchange: Exchange
+    index: int = 0
     alike: int = 0
+
+    @property
+    def judged(self) -> JudgedCall | None:
+        """The judged call; None for a request without calls."""
+        calls = self.exchange.calls
+        return calls[self.index] if calls else None
+
+    @property
+    def seq(self) -> int:
+        """Number of the hit within its journal."""
+        return self.exchange.seq + self.index
+
+    @property
+    def time(self) -> datetime:
+        """Time of the exchange."""
+        return self.exchange.time
+
+    @property
+    def request(self) -> HttpRequest:
+        """Request of the exchange."""
+        return self.exchange.request
+
+    @property
+    def step(self) -> str:
+        """Title of the step of the exchange, or empty."""
+        return self.exchange.step
+
+    @property
+    def call(self) -> Call | None:
+        """The decoded call; None for a request without calls."""
+        calls = self.exchange.calls
+        return calls[self.index].call if calls else None
+
+    @property
+    def outcome(self) -> Outcome:
+        """Outcome of the call; `unhandled` for a request without calls."""
+        calls = self.exchange.calls
+        return calls[self.index].outcome if calls else Outcome.UNHANDLED
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All problems of the call; none for a request without calls."""
+        calls = self.exchange.calls
+        return calls[self.index].problems if calls else ()
+
+    @property
+    def source(self) -> str | None:
+        """The user's name for the write key of the call, or None."""
+        calls = self.exchange.calls
+        return calls[self.index].source if calls else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The hits of one run, and the reasons why calls may be missing.
+    """The hits of one run, in order, and the reasons why calls may be missing.
 
     `connections` counts the client connections that reached the emulator. `gaps` are sentences,
     one for each reason why calls may be missing (a torn file, a recording without an end, a
@@ -231,9 +329,36 @@ class Evidence:
     acted: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
+    def exchanges(self) -> Iterator[Exchange]:
+        """The exchanges of the hits, in order."""
+        return exchanges_of(self.hits)
+
+    @property
     def total(self) -> int:
         """Number of hits, including those that other hits represent."""
         return count_hits(self.hits)
+
+
+def exchanges_of(hits: Iterable[Hit]) -> Iterator[Exchange]:
+    """Yield the exchange of each hit, once for hits of the same exchange that follow each other."""
+    last: Exchange | None = None
+    for hit in hits:
+        if hit.exchange is not last:
+            last = hit.exchange
+            yield last
+
+
+def renumbered(exchanges: Iterable[Exchange]) -> Iterator[Exchange]:
+    """Yield exchanges with their calls numbered from 1."""
+    seq = 1
+    for exchange in exchanges:
+        yield replace(exchange, seq=seq)
+        seq += exchange.width
+
+
+def hits_of(exchanges: Iterable[Exchange]) -> tuple[Hit, ...]:
+    """Return the hits of exchanges, in order."""
+    return tuple([hit for exchange in exchanges for hit in exchange.hits])
 
 
 def count_hits(hits: Iterable[Hit]) -> int:

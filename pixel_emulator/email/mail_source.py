@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pixel_emulator.email.limits import LIMITS, Limits
-from pixel_emulator.email.message import HtmlPart, Mail, html_part, is_mail_name, read_mail
+from pixel_emulator.email.mail import HtmlPart, Mail, html_part, is_mail_name
 
 # A separator has the time of delivery after the address, or it is where separators must be (first,
 # or after an empty line) and is followed by a header. "From " in a sentence has neither.
@@ -121,10 +121,16 @@ def read(name: str, raw: bytes, limits: Limits = LIMITS) -> tuple[Mail, ...]:
         return _mbox(start, limits)
     if emlx := _EMLX.match(start):
         start = start[emlx.end() : emlx.end() + int(emlx[1])]
-    mail = read_mail(start, limits)
+    mail = _decoded(start, limits)
     if mail.parts or (_is_named_mail(name) and _HEADERS.match(start)) or not mail.is_text:
         return (mail,)
     return (Mail((html_part(raw),)),)
+
+
+def _decoded(raw: bytes, limits: Limits) -> Mail:
+    from pixel_emulator.email.message import read_mail
+
+    return read_mail(raw, limits)
 
 
 def read_text(text: str, limits: Limits = LIMITS) -> tuple[Mail, ...]:
@@ -200,7 +206,7 @@ def _mbox(raw: bytes, limits: Limits) -> tuple[Mail, ...]:
 def _mail_of_mbox(raw: bytes, limits: Limits) -> Mail:
     if _HEADERS.match(raw) is None:
         return Mail((), "The mail cannot be read: it does not begin with headers.")
-    return read_mail(raw, limits)
+    return _decoded(raw, limits)
 
 
 def _is_mbox_name(name: str) -> bool:

@@ -4,7 +4,7 @@ import codecs
 import re
 from binascii import a2b_base64, a2b_qp
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email import policy
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -13,8 +13,9 @@ from email.message import Message
 from email.parser import BytesParser
 from string import ascii_letters, digits
 
-from pixel_emulator.core.text.display import quoted, shortened
+from pixel_emulator.core.text.display import shortened
 from pixel_emulator.email.limits import LIMITS, LimitError, Limits
+from pixel_emulator.email.mail import HtmlPart, Mail, decoded_html, is_mail_name
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml", "text/x-amp-html")
 # Types that may hold HTML that is not read here: encrypted, signed as a whole, or packed.
@@ -51,17 +52,6 @@ _BLANK_BEFORE_COLON = re.compile(
 _MAX_SUBJECT = 200  # characters
 _NO_NEWLINES = str.maketrans("\r\n", "  ")
 
-_META_CHARSET = re.compile(rb"<meta[^>]*?\bcharset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
-_META_WITHIN = 1024  # https://html.spec.whatwg.org/#concept-encoding-confidence: bytes looked at
-_BOMS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-# https://encoding.spec.whatwg.org/#names-and-labels: what these labels mean to browsers.
-_WINDOWS_1252 = frozenset({"ascii", "us-ascii", "iso-8859-1", "iso8859-1", "latin1", "latin-1"})
-
-
 _BLANKS_AT_END = re.compile(rb"(?<![ \t])[ \t]++(?=[\r\n]|\Z)")
 _NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/=".encode()))
 _PADDED = re.compile(rb"(?:[^=]{4})*+(?:[^=]{2}==|[^=]{3}=)")
@@ -96,76 +86,6 @@ def is_base64(body: bytes) -> bool:
 _DECODERS = {"quoted-printable": from_quoted_printable, "base64": from_base64}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HtmlPart:
-    """One HTML text of a mail or a file.
-
-    `forwarded` is True inside an attached mail, `attached` for an attached file, which is shown
-    only when opened, `in_mail` if the text was decoded from a mail, so that the source looks
-    different. `notes` are sentences on what had to be guessed.
-    """
-
-    html: str
-    content_type: str = "text/html"
-    charset: str
-    forwarded: bool = False
-    attached: bool = False
-    in_mail: bool = False
-    notes: tuple[str, ...] = ()
-
-    @property
-    def is_amp(self) -> bool:
-        """True if only mail clients that support AMP show this part."""
-        return self.content_type == "text/x-amp-html"
-
-    @property
-    def url_charset(self) -> str:
-        """The charset that a browser encodes the queries of URLs in.
-
-        For an HTML file it is the file's own (https://url.spec.whatwg.org/#query-state). The HTML
-        of a mail is shown inside a page of the mail client, in UTF-8.
-        """
-        return "utf-8" if self.in_mail else self.charset
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """The HTML of a mail, or of an HTML file.
-
-    `reason` is a sentence on why there is no HTML, or on which part could not be read; it is empty
-    if all was read. `is_text` is True if there is no HTML because the mail is plain text. `number`
-    counts the mails of an mbox from 1; it is 0 for any other file.
-    """
-
-    parts: tuple[HtmlPart, ...]
-    reason: str = ""
-    is_text: bool = False
-    number: int = 0
-    subject: str = ""
-
-    @property
-    def shown(self) -> str:
-        """The HTML shown when the mail is opened: `shown_parts`, in order."""
-        return "\n".join(part.html for part in self.shown_parts)
-
-    @property
-    def shown_parts(self) -> tuple[HtmlPart, ...]:
-        """The parts shown when the mail is opened: neither attached, nor forwarded, nor AMP."""
-        hidden = (part.forwarded or part.attached or part.is_amp for part in self.parts)
-        return tuple(part for part, hide in zip(self.parts, hidden, strict=True) if not hide)
-
-    @property
-    def url_charset(self) -> str:
-        """The charset of `shown`, in which a browser encodes the queries of URLs."""
-        return next((part.url_charset for part in self.shown_parts), "utf-8")
-
-    @property
-    def title(self) -> str:
-        """Number and subject: `mail 2 "Hello"`; empty if the mail is not from an mbox."""
-        subject = f" {quoted(self.subject)}" if self.subject else ""
-        return f"mail {self.number}{subject}" if self.number else ""
-
-
 def read_mail(raw: bytes, limits: Limits = LIMITS) -> Mail:
     """Return the HTML parts of a mail and of mails attached to it. Never raises."""
     start = raw.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
@@ -193,7 +113,7 @@ def _mail(leaves: list[tuple[Message, bool]]) -> Mail:
     unknown = next((name for part, _ in html if (name := _unknown_encoding(part))), "")
     ambiguity = next((reason for part, _ in leaves if (reason := _ambiguity(part))), "")
     parts = tuple(
-        _html_part(_body(part), part=part, forwarded=forwarded)
+        _html_part(part, forwarded=forwarded)
         for part, forwarded in html
         if not _unknown_encoding(part)
     )
@@ -280,11 +200,6 @@ def _encoded_mail(part: Message) -> bytes:
     return _body(part) if named else b""
 
 
-def is_mail_name(name: str) -> bool:
-    """Return True for the name of a file that holds one mail: `*.eml`."""
-    return name.lower().endswith(".eml")
-
-
 def _type(part: Message) -> str:
     # Without comments and without parameters after a missing semicolon: `text/html charset=utf-8`.
     return (_COMMENTS.sub("", part.get_content_type()).split() or [""])[0]
@@ -347,21 +262,15 @@ def _body(part: Message) -> bytes:
     return decode(body) if decode else body
 
 
-def html_part(raw: bytes) -> HtmlPart:
-    """Return the HTML of a file, decoded as a browser decodes it."""
-    return _html_part(raw)
-
-
-def _html_part(raw: bytes, *, part: Message | None = None, forwarded: bool = False) -> HtmlPart:
-    declared = _declared_charset(part) if part else ""
-    html, charset, notes = _text(raw, declared)
+def _html_part(part: Message, *, forwarded: bool) -> HtmlPart:
+    html, charset, notes = decoded_html(_body(part), _declared_charset(part))
     return HtmlPart(
         html=html,
-        content_type=_type(part) if part else "text/html",
+        content_type=_type(part),
         charset=charset,
         forwarded=forwarded,
-        attached=part is not None and part.get_content_disposition() == "attachment",
-        in_mail=part is not None,
+        attached=part.get_content_disposition() == "attachment",
+        in_mail=True,
         notes=notes,
     )
 
@@ -371,30 +280,3 @@ def _declared_charset(part: Message) -> str:
         return (part.get_content_charset() or "").lower()
     except (TypeError, ValueError):  # cpython's own, on broken parameters (RFC 2231)
         return ""
-
-
-def _text(raw: bytes, declared: str) -> tuple[str, str, tuple[str, ...]]:
-    """Return the text, its charset, and notes. The charset is sought in browsers' order: byte order
-    mark, header, <meta>, then UTF-8 or windows-1252."""
-    for bom, charset in _BOMS.items():
-        if raw.startswith(bom):
-            return raw.decode(charset, "replace"), charset, ()
-    named = declared or _meta_charset(raw)
-    notes: tuple[str, ...] = ()
-    if named:
-        charset = "windows-1252" if named in _WINDOWS_1252 else named
-        try:
-            return raw.decode(charset, "replace"), charset, ()
-        except (LookupError, ValueError):
-            notes = (f'The charset "{shortened(named)}" is unknown; the text was read without it.',)
-    try:
-        return raw.decode(), "utf-8", notes
-    except UnicodeDecodeError:
-        return raw.decode("windows-1252", "replace"), "windows-1252", notes
-
-
-def _meta_charset(raw: bytes) -> str:
-    meta = _META_CHARSET.search(raw, 0, _META_WITHIN)
-    name = meta[1].decode().lower() if meta else ""
-    # Step 15 of the prescan: a tag that can be read as ASCII is not in UTF-16.
-    return "utf-8" if name.startswith("utf-16") else name

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
-from pixel_emulator.core.model import Hit
+from pixel_emulator.core.model import Exchange
 from pixel_emulator.core.recordings import recording
-from pixel_emulator.core.recordings.entry import read_hit
+from pixel_emulator.core.recordings.entry import read_exchange
 from pixel_emulator.core.recordings.foreign_files import describe_file
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.typed_reader import Node
@@ -57,8 +57,8 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
         with Path(path).open("rb") as stream_file:
             if stream_file.seekable() and RecordingStream.is_streamed(stream_file):
                 stream = RecordingStream(stream_file, file)
-                hits = tuple(stream.hits())
-                return stream.recording(hits)
+                exchanges = tuple(stream.exchanges())
+                return stream.recording(exchanges)
     except InputError:
         raise
     except (OSError, ValueError) as error:
@@ -87,8 +87,8 @@ def _parse_whole(data: bytes, file: str) -> Recording:
     return parsed
 
 
-def read_entries(path: str | os.PathLike[str], start: int, end: int) -> tuple[Hit, ...]:
-    """Return the hits of the entries in these bytes of a recording. Raises InputError."""
+def read_entries(path: str | os.PathLike[str], start: int, end: int) -> tuple[Exchange, ...]:
+    """Return the exchanges of the entries in these bytes of a recording. Raises InputError."""
     try:
         with Path(path).open("rb") as file:
             file.seek(start)
@@ -97,7 +97,7 @@ def read_entries(path: str | os.PathLike[str], start: int, end: int) -> tuple[Hi
         raise file_error("read", path, error) from None
     text = f"calls:\n{_text(data, str(path))}"
     document = Document(str(path), load(text, str(path)), {})
-    return tuple(map(read_hit, Node(document, (), document.data)["calls"].items()))
+    return tuple(map(read_exchange, Node(document, (), document.data)["calls"].items()))
 
 
 def _recording(data: bytes, file: str, *, torn: bool = False) -> Recording:

@@ -7,18 +7,17 @@ While the run lasts, its process holds the lock of the recording.
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 from pixel_emulator.core.errors import InputError, InputIssue, Location
-from pixel_emulator.core.model import Dialect, Hit
+from pixel_emulator.core.model import Dialect, Exchange, hits_of, renumbered
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Clock, End, Head, Recording, Redaction
-from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.file_io import holder_of
 from pixel_emulator.runtime.clock import utc_now
@@ -45,7 +44,7 @@ class Merged:
 class _Sum:
     """Sum of the parts."""
 
-    hits: list[Hit] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     connections: int = 0
     acted: dict[str, datetime] = field(default_factory=dict)
@@ -113,8 +112,9 @@ def merge(
         _add(total, name, part, dialect)
     total.gaps += _deleted(folder)
     total.gaps += more_gaps
-    hits = [replace(hit, seq=number) for number, hit in enumerate(total.hits, 1)]
-    calls = yaml_writer.write([entry(hit) for hit in hits]) if hits else ""
+    exchanges = [*renumbered(total.exchanges)]
+    hits = hits_of(exchanges)
+    calls = yaml_writer.write([entry(exchange) for exchange in exchanges]) if exchanges else ""
     end = End(
         calls=len(hits),
         connections=total.connections,
@@ -122,7 +122,7 @@ def merge(
         acted=total.acted,
     )
     head = Head(
-        created=min((hit.time for hit in hits), default=utc_now()),
+        created=min((exchange.time for exchange in exchanges), default=utc_now()),
         run=sha256(calls.encode()).hexdigest()[:16],
         tool=version("pixel-emulator"),
         dialect=dialect,
@@ -130,7 +130,7 @@ def merge(
         clock=next(iter(total.clocks), Clock.REAL) if len(total.clocks) < 2 else Clock.MIXED,
     )
     text = (
-        f"{schema_line('recording')}\n{yaml_writer.write(recording.head_data(head))}calls:\n"
+        f"{yaml_writer.write(recording.head_data(head))}calls:\n"
         f"{calls}{yaml_writer.write(recording.end_data(end))}"
     )
     return Merged(text, len(hits), end.gaps)
@@ -186,8 +186,8 @@ def _add(total: _Sum, name: str, part: Recording, dialect: Dialect) -> None:
         why = f"it is classified as `{part.head.dialect}`, and this recording is `{dialect}`"
         total.gaps.append(f"{name}: its calls are left out: {why}")
         return
-    total.hits += part.hits
-    if part.hits:
+    total.exchanges += part.exchanges
+    if part.exchanges:
         total.clocks.add(part.head.clock)
     if part.end is None:
         total.gaps.append(f"{name}: its recording was cut off: calls may be missing")

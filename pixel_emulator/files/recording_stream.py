@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
-from pixel_emulator.core.model import CallType, Hit, Payload
+from pixel_emulator.core.model import CallType, Exchange, Payload
 from pixel_emulator.core.recordings import recording
-from pixel_emulator.core.recordings.entry import FastEntryReader, read_hit
+from pixel_emulator.core.recordings.entry import FastEntryReader, read_exchange
 from pixel_emulator.core.recordings.recording import End, Recording
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
@@ -25,9 +25,9 @@ _NEXT_ENTRY = re.compile(rb"\n(?=[^ #\n])")
 class RecordingStream:
     """A recording in the layout of the recording writer: each entry begins with `- `.
 
-    Its `hits` can be read once, from first to last; `end`, `torn` and `edits` are known after that.
-    The constructor and reading raise InputError, as `recording.parse` does. Call `is_streamed`
-    first.
+    Its `exchanges` can be read once, from first to last; `end`, `torn` and `edits` are known after
+    that. The constructor and reading raise InputError, as `recording.parse` does. Call
+    `is_streamed` first.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -58,27 +58,27 @@ class RecordingStream:
         _, calls, entries = start.partition(b"\n" + _CALLS)
         return bool(calls) and entries[:1] not in (b" ", b"#", b"\n", b"\r")
 
-    def hits(self) -> Iterator[Hit]:
-        """Yield the hits of the entries."""
+    def exchanges(self) -> Iterator[Exchange]:
+        """Yield the exchanges of the entries."""
         end_data = b""
         for entry, next_start in self._raw_parts():
             if not entry.startswith(b"-"):
                 end_data = entry
                 break
-            hit = self._read_hit(entry, is_last=not next_start)
-            if hit is not None:
-                yield hit
+            exchange = self._read_exchange(entry, is_last=not next_start)
+            if exchange is not None:
+                yield exchange
             self._entries += 1
             self._line += entry.count(b"\n")
         if end_data:
             self._read_end(end_data)
 
-    def recording(self, hits: tuple[Hit, ...]) -> Recording:
-        """Return the recording, after its hits were read."""
+    def recording(self, exchanges: tuple[Exchange, ...]) -> Recording:
+        """Return the recording, after its exchanges were read."""
         return Recording(
             file=self._name,
             head=self.head,
-            hits=hits,
+            exchanges=exchanges,
             end=self.end,
             torn=self.torn,
             edits=tuple(self.edits),
@@ -108,35 +108,37 @@ class RecordingStream:
                     yield data, b""
                 return
 
-    def _read_hit(self, data: bytes, *, is_last: bool) -> Hit | None:
-        """Return the hit of an entry, or None if the entry was cut off."""
+    def _read_exchange(self, data: bytes, *, is_last: bool) -> Exchange | None:
+        """Return the exchange of an entry, or None if the entry was cut off."""
         try:
-            return self._parse_hit(data, is_last=is_last)
+            return self._parse_exchange(data, is_last=is_last)
         except InputError:
             whole_lines = data[: data.rfind(b"\n") + 1]
             if not is_last or whole_lines == data:
                 raise
         self.torn = True
-        return self._parse_hit(whole_lines, is_last=True) if whole_lines else None
+        return self._parse_exchange(whole_lines, is_last=True) if whole_lines else None
 
-    def _parse_hit(self, data: bytes, *, is_last: bool) -> Hit | None:
+    def _parse_exchange(self, data: bytes, *, is_last: bool) -> Exchange | None:
         text = self._decode(data)
-        if hit := self._fast.read(text):
-            return hit
+        if exchange := self._fast.read(text):
+            return exchange
         entry = self._parse_entry(text)
         if is_last and not recording.has_digest(entry.value):
             self.torn = True
             return None
         try:
-            hit = read_hit(entry)
+            exchange = read_exchange(entry)
         except InputError:
             self._raise_with_place(text)
             raise
-        edits = tuple(recording.edit_sentences(self._entries + 1, entry, hit, self.head.dialect))
+        edits = tuple(
+            recording.edit_sentences(self._entries + 1, entry, exchange, self.head.dialect)
+        )
         self.edits += edits
         if not edits:
-            self._fast.learn(text, hit)
-        return hit
+            self._fast.learn(text, exchange)
+        return exchange
 
     def _parse_entry(self, text: str) -> Node:
         """Parse the text of an entry. Raises InputError with its place in the file."""
@@ -154,7 +156,7 @@ class RecordingStream:
         before = self._head_bytes.decode("utf-8-sig") + "-\n" * self._entries + "\n" * lines
         document = parse_document(before + text, self._name)
         (*_, entry) = Node(document, (), document.data)["calls"].items()
-        read_hit(entry)
+        read_exchange(entry)
 
     def _read_end(self, data: bytes) -> None:
         try:

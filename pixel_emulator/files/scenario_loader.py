@@ -5,6 +5,7 @@ recorded calls.
 """
 
 import os
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from pixel_emulator.core.matching.predicates import PluginMatcher
 from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.scenarios.scenario import Scenario, Values
+from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.tracking_plan import plan
 from pixel_emulator.core.tracking_plan.plan import Plan
 from pixel_emulator.files import read_write
@@ -160,6 +162,22 @@ def load_scenarios(
     if issues:
         raise InputError(*issues)
     return tuple(scenario for file in files for scenario in file.scenarios)
+
+
+def load_data(
+    document: Document, matchers: Mapping[str, Expected], *, given: Values = _NOTHING
+) -> tuple[Scenario, ...]:
+    """Return the scenarios of a document that is no file; files that it names are relative to its
+    own. `matchers` are further names for matchers.
+
+    Raises InputError with its mistakes and those of the files that it names.
+    """
+    learn_from(json_codec.write(document.data))
+    known = ChainMap({**matchers}, RegisteredMatchers())  # type: ignore[arg-type] # never written
+    file = _Loader(Includes(given, known)).read(document)
+    if issues := issues_of([file], given):
+        raise InputError(*issues)
+    return file.scenarios
 
 
 def load_text(text: str, path: str, *, given: Values = _NOTHING) -> tuple[Scenario, ...]:

@@ -1,11 +1,13 @@
 """The mitmproxy addon: records the requests of flows and sets their responses."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from mitmproxy import connection, http
 
-from pixel_emulator.core.model import Hit, Outcome
+from pixel_emulator.core.model import Exchange, Outcome
+from pixel_emulator.proxy.bodies import with_wanted_parts
 from pixel_emulator.proxy.convert import FALLBACK, escape_surrogates, http_response, request_of
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.handshakes import Handshakes
@@ -91,12 +93,16 @@ class PixelEmulator:
         if answering:
             flow.response = http_response(FALLBACK)  # nothing leaks if anything fails from here on
         routed = self.journals.route(request_of(flow, host), flow.client_conn)
+        request, gap = with_wanted_parts(routed.request, flow.request)
+        if gap and routed.journal:
+            routed.journal.interrupted(gap)
+        routed = replace(routed, request=request)
         time = None if flow.live else datetime.fromtimestamp(flow.request.timestamp_start, UTC)
-        [(hit, response)] = record_all(routed.journal, [routed], time)
+        [(exchange, response)] = record_all(routed.journal, [routed], time)
         if answering:
             flow.response = http_response(response, routed.request.method)
-        if hit:
-            annotate(flow, hit)
+        if exchange:
+            annotate(flow, exchange)
 
 
 def _was_answered(flow: http.HTTPFlow) -> bool:
@@ -125,30 +131,40 @@ class FailureHandler(logging.Handler):
         self._journal.fail(f"{self.PREFIX}{record.getMessage()}{cause}")
 
 
-def annotate(flow: http.HTTPFlow, hit: Hit) -> None:
-    """Set the comment, the marker and the metadata `pixel.*` (for `~meta`) of a recorded flow."""
-    call = hit.call
-    payload = (call.payload if call else None) or {}
-    facts = {
-        "outcome": hit.outcome.value,
-        "seq": hit.seq,
-        "type": call.type.value if call else None,
-        "form": call.form.value if call else None,
-        "event": payload.get("event"),
-        "name": payload.get("name"),
-        "user_id": payload.get("userId"),
-        "anonymous_id": payload.get("anonymousId"),
-        "source": hit.source,
-        "problems": " ".join(problem.code for problem in hit.problems),
-    }
-    for name, value in facts.items():
-        if isinstance(value, str | int) and value != "":
-            flow.metadata[f"pixel.{name}"] = _short(value) if isinstance(value, str) else value
-    names = (facts["type"], facts["event"] or facts["name"])
-    title = " ".join(_short(name) for name in names if isinstance(name, str))
-    parts = (title, hit.outcome.value, facts["problems"])
-    flow.comment = " · ".join(str(part) for part in parts if part)
-    flow.marked = _MARKERS[hit.outcome]
+def annotate(flow: http.HTTPFlow, exchange: Exchange) -> None:
+    """Set the comment, the marker and the metadata `pixel.*` (for `~meta`) of a recorded flow.
+
+    The metadata of several calls are joined by spaces; the marker is that of the worst outcome.
+    """
+    facts: dict[str, list[str | int]] = {}
+    titles = []
+    for hit in exchange.hits:
+        call = hit.call
+        payload = (call.payload if call else None) or {}
+        problems = " ".join(problem.code for problem in hit.problems)
+        values = {
+            "outcome": hit.outcome.value,
+            "seq": hit.seq,
+            "type": call.type.value if call else None,
+            "form": call.form.value if call else None,
+            "event": payload.get("event"),
+            "name": payload.get("name"),
+            "user_id": payload.get("userId"),
+            "anonymous_id": payload.get("anonymousId"),
+            "source": hit.source,
+            "problems": problems,
+        }
+        for name, value in values.items():
+            if isinstance(value, str | int) and value != "":
+                facts.setdefault(name, []).append(value)
+        names = (values["type"], values["event"] or values["name"])
+        title = " ".join(_short(name) for name in names if isinstance(name, str))
+        titles.append(" · ".join(filter(None, (title, hit.outcome.value, problems))))
+    for name, known in facts.items():
+        only = known[0] if len(known) == 1 else " ".join(map(str, known))
+        flow.metadata[f"pixel.{name}"] = _short(only) if isinstance(only, str) else only
+    flow.comment = _short(" | ".join(titles)) if len(titles) > 1 else titles[0]
+    flow.marked = _MARKERS[max(exchange.outcomes, key=[*_MARKERS].index)]
 
 
 def _short(value: str) -> str:

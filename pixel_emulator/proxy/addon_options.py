@@ -8,12 +8,13 @@ from typing import Any
 from mitmproxy import addonmanager, contentviews, ctx, exceptions, http, options, optmanager
 from mitmproxy.proxy import mode_specs
 
-from pixel_emulator.core.endpoint.pixel import route
+from pixel_emulator.core.endpoint.routes import route
 from pixel_emulator.core.errors import InputError, did_you_mean
-from pixel_emulator.core.model import Dialect, Payload
+from pixel_emulator.core.model import JSON, Dialect
 from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.text.yaml_writer import flatten_deep, write
 from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
+from pixel_emulator.proxy.bodies import with_wanted_parts
 from pixel_emulator.proxy.convert import request_of
 from pixel_emulator.proxy.hosts import is_loopback, normalize_host
 from pixel_emulator.runtime.journal import Journal
@@ -27,9 +28,10 @@ _NOT_OPTIONS = {
     *("host", "port", "ca_dir", "cert", "fast_path"),
     *("control_port", "control_host", "control_token"),
 }
-_OPTIONS = {
+OPTIONS = {
     f"{PREFIX}{setting.name}": setting for setting in settings() if setting.name not in _NOT_OPTIONS
 }
+"""The settings that are options of mitmproxy, by the names that they have there."""
 _log = logging.getLogger(__name__)
 
 
@@ -48,17 +50,20 @@ class SegmentPixel(contentviews.Contentview):
         if flow is None:
             raise ValueError("not a pixel request")
         settings = self._settings()
-        request = request_of(flow, normalize_host(flow.request.pretty_host))
-        classification = classify(request, Dialect(settings.dialect), settings.sources())
-        call = classification.call
-        shown: Payload = {
-            "type": call.type.value if call else None,
-            "outcome": classification.outcome.value,
-            "form": call.form.value if call else None,
-            "problems": [problem.as_data() for problem in classification.problems],
-            "payload": flatten_deep(call.payload) if call else None,
-        }
-        return write(shown)
+        host = normalize_host(flow.request.pretty_host)
+        request, _ = with_wanted_parts(request_of(flow, host), flow.request)
+        calls = classify(request, Dialect(settings.dialect), settings.sources()).calls
+        shown: list[JSON] = [
+            {
+                "type": judged.call.type.value,
+                "outcome": judged.outcome.value,
+                "form": judged.call.form.value,
+                "problems": [problem.as_data() for problem in judged.problems],
+                "payload": flatten_deep(judged.call.payload),
+            }
+            for judged in calls
+        ]
+        return write(shown[0] if len(shown) == 1 else shown)
 
     def render_priority(self, _data: bytes, metadata: contentviews.Metadata) -> float:
         """Return 2, above mitmproxy's own views, for pixel calls, else -1: never."""
@@ -70,7 +75,7 @@ def _pixel_flow(metadata: contentviews.Metadata) -> http.HTTPFlow | None:
     if not isinstance(flow, http.HTTPFlow):
         return None
     path = flow.request.data.path.partition(b"?")[0]
-    return flow if route(flow.request.method, path).type else None
+    return flow if route(flow.request.method, path).decoder else None
 
 
 class ConfiguredEmulator:
@@ -93,7 +98,7 @@ class ConfiguredEmulator:
     def load(self, loader: addonmanager.Loader) -> None:
         """Declare the options and add the content view; a wrong option ends the start."""
         all_options: options.Options = loader.master.options
-        for name, setting in _OPTIONS.items():
+        for name, setting in OPTIONS.items():
             option_type: Any = Sequence[str] if isinstance(setting.default, tuple) else setting.type
             text, choices = setting.metadata["help"], setting.metadata["choices"] or None
             loader.add_option(name, option_type, setting.default, text, choices)
@@ -104,9 +109,9 @@ class ConfiguredEmulator:
 
     def configure(self, updated: set[str]) -> None:
         """Apply the options. Raises OptionsError for a value that is not allowed."""
-        if not updated & {*_OPTIONS, "listen_host", "mode"}:
+        if not updated & {*OPTIONS, "listen_host", "mode"}:
             return
-        values = {setting.name: getattr(ctx.options, name) for name, setting in _OPTIONS.items()}
+        values = {setting.name: getattr(ctx.options, name) for name, setting in OPTIONS.items()}
         try:
             chosen = Settings(**values, host=_listen_address(ctx.options))
         except InputError as error:
@@ -164,8 +169,8 @@ def report_unusable(given: optmanager.OptManager) -> None:
     for name, value in given.deferred.items():
         if not name.startswith(PREFIX):
             continue
-        if name not in _OPTIONS:
-            _log.error("unknown option %s%s", name, did_you_mean(name, _OPTIONS))
+        if name not in OPTIONS:
+            _log.error("unknown option %s%s", name, did_you_mean(name, OPTIONS))
         elif strings := getattr(value, "val", None):  # from the command line, not from a file
             try:
                 given._parse_setval(given._options[name], strings)  # noqa: SLF001 - none is public

@@ -10,8 +10,8 @@ from typing import Protocol
 from mitmproxy import connection
 from mitmproxy.addonmanager import safecall
 
-from pixel_emulator.core.endpoint.pixel import route_of
-from pixel_emulator.core.model import Hit, HttpRequest, HttpResponse
+from pixel_emulator.core.endpoint.routes import route_of
+from pixel_emulator.core.model import Exchange, HttpRequest, HttpResponse
 from pixel_emulator.proxy.convert import FALLBACK
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.sessions import RoutedRequest
@@ -56,10 +56,10 @@ class SingleJournal:
 
 def record_all(
     journal: Journal | None, routed: Sequence[RoutedRequest], time: datetime | None = None
-) -> Sequence[tuple[Hit | None, HttpResponse]]:
-    """Record requests of one journal together; return the hit and the response of each.
+) -> Sequence[tuple[Exchange | None, HttpResponse]]:
+    """Record requests of one journal together; return the exchange and the response of each.
 
-    Without a journal nothing is recorded, and there are no hits.
+    Without a journal nothing is recorded, and there are no exchanges.
     """
     if journal is None:
         return [(None, one.response or route_of(one.request).response) for one in routed]

@@ -13,7 +13,7 @@ from mitmproxy import master, options
 from mitmproxy.tools import cmdline, main
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.proxy.addon_options import ConfiguredEmulator, report_unusable
+from pixel_emulator.proxy.addon_options import OPTIONS, ConfiguredEmulator, report_unusable
 from pixel_emulator.proxy.ca import CertificateAuthority
 from pixel_emulator.proxy.hosts import dialable_address
 from pixel_emulator.runtime.settings import Settings
@@ -44,6 +44,19 @@ TOOLS: dict[str, _Tool] = {
     "console": _Tool("console.master", "ConsoleMaster", cmdline.mitmproxy),
     "dump": _Tool("dump", "DumpMaster", cmdline.mitmdump, _filters),
 }
+
+
+def help_text(tool: str, *, description: str, example: str) -> str:
+    """Return the help of mitmproxy's own tool, with the options of the emulator in it."""
+    parser = TOOLS[tool].parser(options.Options())
+    parser.prog, parser.description = f"pixel-emulator {tool}", description
+    parser.epilog = f"Example: {example}"
+    group = parser.add_argument_group("Emulator", "Also options of mitmproxy's config.yaml.")
+    for name, setting in OPTIONS.items():
+        value = "true" if isinstance(setting.default, bool) else "VALUE"
+        text = setting.metadata["help"].replace("%", "%%")  # argparse formats it
+        group.add_argument(f"--set {name}={value}", action="store_true", help=text)
+    return parser.format_help()
 
 
 def run(tool: str, arguments: Sequence[str]) -> int:

@@ -1,17 +1,19 @@
-"""Expectations from the keywords of `expect` and `wait_for`: the words of the scenario language.
+"""Expectations and scenarios in Python, in the words of the scenario language.
 
-Values are literals, regexes, dirty-equals, `ANY`, classes and functions. A callable is called with
+A text is what it is in a scenario file: `"$string"` is a matcher, `"$$5"` the text `$5`. Other
+values are literals, regexes, dirty-equals, `ANY`, classes and functions. A callable is called with
 what arrived, even if it could be compared; only dirty-equals is compared instead. So methods,
 builtins and dataclasses with `__call__` are functions here.
 """
 
 import inspect
 import re
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from pixel_emulator.core.errors import Document, Location
+from pixel_emulator.core.errors import Document, InputError, Location
 from pixel_emulator.core.matching.expected import (
     ABSENT,
     HUGE,
@@ -21,14 +23,17 @@ from pixel_emulator.core.matching.expected import (
     Expected,
     Matcher,
     Value,
+    is_literal,
 )
 from pixel_emulator.core.matching.type_matchers import MATCHERS
-from pixel_emulator.core.model import JSON, Payload
+from pixel_emulator.core.model import JSON, JsonPath, Payload, path_text
 from pixel_emulator.core.parser.definitions import Definitions, Scope
 from pixel_emulator.core.parser.expectations import read_expectation
-from pixel_emulator.core.parser.parse_context import ParseContext, escape
+from pixel_emulator.core.parser.parse_context import ParseContext
 from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.core.scenarios.scenario import Scenario
 from pixel_emulator.core.text import json_codec
+from pixel_emulator.files.scenario_loader import RegisteredMatchers, load_data
 from pixel_emulator.pytest_plugin.source_lines import MisuseError
 
 type Check = Callable[[JSON], str | None]
@@ -172,43 +177,128 @@ def _copy(got: JSON) -> JSON:
 _PLACE = ("expect", 0)
 """Path of the expectation in a scenario file: the nesting limit counts from there."""
 _SPELLINGS = {"one_of": "one-of"}
+_IN_SCENARIO = "it stands in a scenario: `pixels.expecting({'expect': [...]})`"
 _REFUSED = {
-    "id": "the order of calls is the business of a scenario file",
-    "after": "the order of calls is the business of a scenario file",
-    "within": "give `timeout` to `wait_for`, or write a scenario file",
+    "id": _IN_SCENARIO,
+    "after": _IN_SCENARIO,
+    "within": f"give `timeout` to `wait_for`; {_IN_SCENARIO}",
     "timeout": "`expect` looks at once; `wait_for(…, timeout=…)` waits",
 }
+SCENARIO_KEYS = ("expect", "steps", "scenarios", "never", "deny", "state", "plan")
+"""Keys that make a map a scenario; a map without any of them is a call."""
 
 
 def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
     """Return the expectation for these keywords; `place` is its line in the test.
 
-    Strings are literal, whatever they begin with. Raises MisuseError, in the words of the scenario
-    language, for what no call can be.
+    Raises MisuseError, in the words of the scenario language, for what no call can be.
     """
     for key in _REFUSED.keys() & call.keys():
         raise MisuseError(f"{key}: {_REFUSED[key]}")
-    hooks: dict[str, Expected] = {}
-    item: Payload = {}
-    for key, value in call.items():
-        try:
-            item[_SPELLINGS.get(key, key)] = _as_document(_expected(key, value), hooks)
-        except TypeError as error:
-            raise MisuseError(f"{key}: {error}") from None
+    conversion = _Conversion()
+    item: Payload = {
+        _SPELLINGS.get(key, key): conversion.converted(
+            None if key == "dropped" and value is True else value, (key,)
+        )
+        for key, value in call.items()
+    }
+    conversion.check()
     # No document around it: `id` and `after`, which refer to others, are refused above.
     reader = ParseContext(Document(place.file, {"expect": [item]}, {_PLACE: place}))
-    wanted = read_expectation(reader, _PLACE, item, Scope(Definitions({}, hooks), hooks))
+    names = ChainMap(conversion.matchers, RegisteredMatchers())  # type: ignore[arg-type] # not written
+    wanted = read_expectation(reader, _PLACE, item, Scope(Definitions({}, names), names))
     if reader.issues:
         wrong = (
             f"{issue.path.removeprefix('expect[0]').lstrip('.')}: {issue.message}"
             for issue in reader.sorted_issues()
         )
         text = "\n".join(line.removeprefix(": ") for line in wrong)
-        for written, value in zip(item.values(), call.values(), strict=True):
-            if isinstance(written, str) and written[1:] in hooks:
-                text = text.replace(f'"{written}" (string)', repr(value))
-        raise MisuseError(text)
+        raise MisuseError(conversion.with_values(text))
     return wanted
+
+
+def scenarios_of(
+    given: object, values: Mapping[str, JSON], place: Location, path: str
+) -> tuple[Scenario, ...]:
+    """Return the scenarios of a scenario, a call or a list of calls in Python.
+
+    `place` is its line in the test, and `path` the file of the test: files that a scenario names
+    are relative to it. Raises MisuseError, with the path of each, for mistakes.
+    """
+    if not isinstance(given, Mapping):
+        given = {"expect": given}
+    elif not any(key in given for key in SCENARIO_KEYS):
+        given = {"expect": [given]}
+    conversion = _Conversion()
+    data = conversion.converted(given, ())
+    conversion.check()
+    document = Document(path, data, {(): place, ("plan",): place})
+    try:
+        scenarios = load_data(document, conversion.matchers, given=values)
+    except InputError as error:
+        issues = (
+            f"{issue.path}: {issue.message}"
+            if issue.location == place and issue.path
+            else f"{issue}"
+            for issue in error.issues
+        )
+        raise MisuseError(conversion.with_values("\n".join(issues))) from None
+    if any(scenario.has_actions for scenario in scenarios):
+        raise MisuseError("do: the test itself sends the calls; a scenario with `do` is a file")
+    return scenarios
+
+
+class _Conversion:
+    """Converts values of Python to those of a scenario file; objects that match become names in
+    `matchers`."""
+
+    def __init__(self) -> None:
+        self.matchers: dict[str, Expected] = {}
+        self._written: dict[str, object] = {}
+        self._issues: list[str] = []
+
+    def converted(self, value: object, at: JsonPath) -> JSON:
+        """Return a value as in a scenario file."""
+        if len(at) > _DEEPEST:
+            self._issues.append(f"{path_text(at[:1])}: nested deeper than {_DEEPEST} levels")
+        elif isinstance(value, str):
+            return value
+        elif isinstance(value, list | tuple) and _is_plain(value):
+            return [self.converted(member, (*at, index)) for index, member in enumerate(value)]
+        elif isinstance(value, Mapping) and _is_plain(value):
+            if not (wrong := [key for key in value if not isinstance(key, str)]):
+                return {key: self.converted(member, (*at, key)) for key, member in value.items()}
+            no_text = f"the key {wrong[0]!r} is no text, as all keys in JSON are"
+            self._issues.append(f"{path_text(at)}: {no_text}")
+        else:
+            return self._leaf(value, at)
+        return None
+
+    def _leaf(self, value: object, at: JsonPath) -> JSON:
+        try:
+            wanted = expected_value(value)
+        except TypeError as error:
+            self._issues.append(f"{path_text(at)}: {error}")
+            return None
+        if not isinstance(wanted, Matcher):
+            return cast("JSON", wanted)
+        name = f"python_{len(self.matchers)}"
+        self.matchers[name] = wanted
+        self._written[f'"${name}" (string)'] = value
+        return f"${name}"
+
+    def check(self) -> None:
+        """Raise MisuseError if a value can match nothing."""
+        if self._issues:
+            raise MisuseError("\n".join(self._issues))
+
+    def with_values(self, message: str) -> str:
+        """Return a message with the objects of the test in place of their names."""
+        if "is no matcher" in message and "for this very text" not in message:
+            message += "; `$$` writes a dollar sign"
+        for written, value in self._written.items():
+            message = message.replace(written, repr(value))
+        return message
 
 
 def variable_values(given: Mapping[str, object]) -> dict[str, JSON]:
@@ -218,32 +308,12 @@ def variable_values(given: Mapping[str, object]) -> dict[str, JSON]:
     """
     values: dict[str, JSON] = {}
     for name, value in given.items():
-        hooks: dict[str, Expected] = {}
         try:
             want = expected_value(value)
-            _as_document(want, hooks)
         except TypeError as error:
             raise MisuseError(f"{name}: {error}") from None
-        if hooks:
+        if not is_literal(want):
             matcher = "a variable has one value; a matcher belongs into the file"
             raise MisuseError(f"{name}: {value!r} is a matcher: {matcher}")
-        values[name] = cast("JSON", want)
+        values[name] = want
     return values
-
-
-def _expected(key: str, value: object) -> Expected:
-    """Return the expected value of a keyword; `dropped=True` means for whatever reason."""
-    return None if key == "dropped" and value is True else expected_value(value)
-
-
-def _as_document(want: Expected, hooks: dict[str, Expected]) -> JSON:
-    """Return an expected value as in a scenario file; matchers become names in `hooks`."""
-    if isinstance(want, Matcher):
-        name = f"python_{len(hooks)}"
-        hooks[name] = want
-        return f"${name}"
-    if isinstance(want, dict):
-        return {escape(key): _as_document(member, hooks) for key, member in want.items()}
-    if isinstance(want, list):
-        return [_as_document(member, hooks) for member in want]
-    return escape(want) if isinstance(want, str) else want  # type: ignore[return-value] # a scalar

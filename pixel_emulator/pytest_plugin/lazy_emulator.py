@@ -1,8 +1,11 @@
 """The emulator of a run, started when it is first needed, and the sessions of tests on it."""
 
+import os
 import re
+import shutil
 import socket
 import sys
+import sysconfig
 import threading
 import warnings
 from collections.abc import Awaitable, Callable
@@ -14,7 +17,7 @@ from typing import Any, Protocol, cast
 import pytest
 
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.model import Evidence, Hit, HttpRequest
+from pixel_emulator.core.model import Evidence, Exchange, Hit, HttpRequest
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.source_lines import MisuseError
 from pixel_emulator.runtime.clock import faked_now, monotonic, utc_now
@@ -86,7 +89,7 @@ class DeferredSession:
                     self._session.close()
             return self._session
 
-    def receive(self, request: HttpRequest) -> Hit:
+    def receive(self, request: HttpRequest) -> Exchange:
         """See `Session`."""
         with self._lock:
             return self._session.receive(request)
@@ -238,6 +241,26 @@ def check_threads() -> None:
 def advice_for(error: RuntimeError) -> str:
     """Return the advice for a connection that a plugin refuses."""
     return f"this process may not connect to it ({error}): {_ALLOW_SOCKETS}"
+
+
+NO_EMULATOR = (
+    "\nThe emulator runs in the process of the tests if `pixel-emulator[proxy]` is installed "
+    "there. Otherwise set `pixel_emulator_command = /path/to/pixel-emulator` in the ini file, or "
+    "give --pixel-url. `pixels.receive` needs no emulator."
+)
+"""Advice, in lines of its own, after the reason why no emulator could be started."""
+
+
+def installed_program() -> str:
+    """Return the path of the `pixel-emulator` on PATH; that of this environment is left out,
+    because the extra `proxy` is not installed here. Raises InputError if there is none."""
+    here = sysconfig.get_path("scripts")
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    others = os.pathsep.join(folder for folder in folders if folder != here)
+    if program := shutil.which("pixel-emulator", path=others):
+        return program
+    missing = "no `pixel-emulator` with the extra `proxy` is found"
+    raise InputError(InputIssue(f"{missing}{NO_EMULATOR}"))
 
 
 _SESSION = re.compile(r'session "([^"]+)"')

@@ -20,12 +20,13 @@ from pixel_emulator.core.report.side_by_side import call_lines
 from pixel_emulator.core.report.wording import policy_text
 from pixel_emulator.core.scenarios.scenario import Level
 from pixel_emulator.core.verification.verdict import Status, Verdict
-from pixel_emulator.pytest_plugin.keyword_expectations import variable_values
 from pixel_emulator.pytest_plugin.lazy_emulator import (
+    NO_EMULATOR,
     DeferredSession,
     EmulatorHandle,
     LazyEmulator,
     check_threads,
+    installed_program,
 )
 from pixel_emulator.pytest_plugin.marks import options_of, settings_of
 from pixel_emulator.pytest_plugin.options import PixelWarning
@@ -212,13 +213,15 @@ def _start(config: pytest.Config, settings: Settings) -> EmulatorHandle:
 
     if url:
         return connect_to(url, os.environ.get(TOKEN_VARIABLE, ""), settings)
-    return start_process(command or _uvx_command(), settings)
-
-
-def _uvx_command() -> list[str]:
-    """Return the command that runs the same version by `uvx`, for want of a configured one."""
-    extra = f"pixel-emulator[proxy]=={version('pixel-emulator')}"
-    return ["uvx", "--from", extra, "pixel-emulator"]
+    if command:
+        return start_process(command, settings)
+    program = installed_program()  # nothing is fetched from a package index
+    emulator = start_process([program], settings)
+    if emulator.version != (own := version("pixel-emulator")):
+        emulator.close()
+        differs = f"{program} has version {emulator.version}, the plugin has {own}"
+        raise InputError(InputIssue(f"{differs}{NO_EMULATOR}"))
+    return emulator
 
 
 _LISTED_CALLS = 20  # calls of a test that get a property of their own
@@ -268,12 +271,12 @@ def conclude(item: pytest.Item, all_pixels: Sequence[Pixels], failed: BaseExcept
 
 
 def _marked_files(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
-    """Yield the scenario files that the marks of a test name, the outermost mark first."""
+    """Yield the scenarios that the marks of a test name, the outermost mark first."""
     for mark in reversed([*item.iter_markers("pixel_scenario")]):
         if not mark.args:
             raise InputError(InputIssue("the mark `pixel_scenario` names no file"))
         for file in mark.args:
-            yield pixels.shared_calls.snapshot(file, variable_values(mark.kwargs))
+            yield pixels.snapshot(file, mark.kwargs, pixels.source.location)
 
 
 def _verdicts(
@@ -296,7 +299,7 @@ def _verdicts(
             wait_for_calls(wanted, calls_after)
         evidence = calls_after.evidence()
         yield verify_files(marked, wanted, evidence, update=shared_calls.update)
-    elif verdict := pixels.expected.verdict():
+    elif verdict := pixels.expected.verdict(are_recorded=bool(pixels.options.record)):
         yield verdict
     if pixels.options.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")

@@ -12,7 +12,7 @@ from pixel_emulator.core.model import JSON
 from pixel_emulator.core.parser.expectations import Policies, read_policies
 from pixel_emulator.core.parser.parse_context import ParseContext
 from pixel_emulator.core.recordings.recording import Clock
-from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
+from pixel_emulator.pytest_plugin.options import NOT_SET, PER_TEST, POLICIES, SETTINGS
 from pixel_emulator.pytest_plugin.stash import DEFAULT_OPTIONS
 from pixel_emulator.runtime.settings import Settings
 
@@ -93,9 +93,10 @@ def _check_mark(mark: pytest.Mark) -> None:
 
 def _ini_value(config: pytest.Config, name: str) -> Any:
     try:
-        return config.getini(f"pixel_{name}")
+        value = config.getini(f"pixel_{name}")
     except (ValueError, pytest.UsageError):  # older versions of pytest raise ValueError
         raise pytest.fail.Exception(f"pixel_{name}: must be true or false", pytrace=False) from None
+    return None if value is NOT_SET else value
 
 
 def _clock(name: str) -> Clock:

@@ -35,12 +35,15 @@ POLICIES = {
 """Policies of the scenario language, with their help. They hold for what a test expects, and for
 its scenario files where these state none."""
 
+NOT_SET = object()
+"""Default of these in the ini file. pytest 7 returns a list if the default is None."""
+
 MARKS = {
     "pixel(**settings)": "policies (unexpected, dropped, damaged, duplicates, unhandled, accept), "
     "dialect, source, keep_write_keys, record and clock, for one test, class or module; a scenario "
     "file overrides policies that it states itself.",
-    "pixel_scenario(file, **given)": "the calls of this test have to meet a scenario file; `given` "
-    "are values of its variables.",
+    "pixel_scenario(file, **given)": "the calls of this test have to meet a scenario, a file or a "
+    "dict; `given` are values of its variables.",
 }
 
 
@@ -68,15 +71,15 @@ def declare(parser: pytest.Parser) -> None:
     parser.addini("pixel_recording", "The same, below the root.", "string", default="")
     parser.addini(
         "pixel_emulator_command",
-        "Command that runs pixel-emulator in a process of its own. Where the extra `proxy` is not "
-        "installed beside the tests: uvx --from pixel-emulator[proxy]==VERSION pixel-emulator.",
+        "Command that runs pixel-emulator in a process of its own. By default that is the "
+        "pixel-emulator on PATH, if the extra `proxy` is not installed beside the tests.",
         "string",
         default="",
     )
     for name, (kind, text) in SETTINGS.items():
-        parser.addini(f"pixel_{name}", text, kind, default=None)  # type: ignore[arg-type] # literals
+        parser.addini(f"pixel_{name}", text, kind, default=NOT_SET)  # type: ignore[arg-type] # literals
     for name, text in POLICIES.items():
-        parser.addini(f"pixel_{name}", text, "string", default=None)
+        parser.addini(f"pixel_{name}", text, "string", default=NOT_SET)
     parser.addini(
         "pixel_clock",
         "The clock that stamps calls: real (default), or test, the one that tests see under "

@@ -2,22 +2,27 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from email.message import Message
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from pixel_emulator.core.endpoint.pixel import request_from_url
-from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.endpoint.urls import request_from_url
+from pixel_emulator.core.errors import InputError, Location
 from pixel_emulator.core.matching.expected import ABSENT, Absent
-from pixel_emulator.core.model import JSON, Hit, HttpRequest, Problem
+from pixel_emulator.core.model import JSON, Hit, HttpRequest, Problem, hits_of
 from pixel_emulator.core.profiles.identity import Profiles, fold
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.scenario import DEFAULT_WITHIN
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.files.file_io import read_bytes
-from pixel_emulator.pytest_plugin.keyword_expectations import expectation_of
+from pixel_emulator.pytest_plugin.keyword_expectations import (
+    expectation_of,
+    scenarios_of,
+    variable_values,
+)
 from pixel_emulator.pytest_plugin.lazy_emulator import routed
 from pixel_emulator.pytest_plugin.marks import MarkedOptions
 from pixel_emulator.pytest_plugin.scenario_context import ScenarioContext
@@ -38,7 +43,7 @@ from pixel_emulator.pytest_plugin.verdicts import CLOSED, message, unmet_locatio
 from pixel_emulator.runtime.session import Session
 
 if TYPE_CHECKING:
-    from pixel_emulator.email.message import Mail
+    from pixel_emulator.email.mail import Mail
 
 _URL = ("http://", "https://", "/v1/")
 _PATH = re.compile(r"\S*|.*\.(html?|eml|mbox|mjml|txt)", re.IGNORECASE)
@@ -144,7 +149,13 @@ def _short_repr(value: object) -> str:
 
 if TYPE_CHECKING:
     from pixel_emulator.pytest_plugin.run_recording import SessionRecording
-    from pixel_emulator.pytest_plugin.snapshots import UpdateGuard
+    from pixel_emulator.pytest_plugin.scenario_types import (
+        CallDict,
+        CallPattern,
+        ExpectedCall,
+        ScenarioDict,
+    )
+    from pixel_emulator.pytest_plugin.snapshots import Snapshot, UpdateGuard
 
 
 _BLOCKED = (
@@ -237,7 +248,7 @@ class Pixels:
 
     @property
     def state(self) -> Profiles:
-        """The profiles that Segment would have now."""
+        """The profiles that Segment would have now: `pixels.state["user_1"]["traits"]`."""
         return fold(self.requests, {})
 
     @property
@@ -246,12 +257,13 @@ class Pixels:
         return self.session.connections
 
     @raised_at_caller
-    def expect(self, **call: object) -> None:
+    def expect(self, **call: "Unpack[ExpectedCall]") -> None:
         """Expect a call, exactly once or as `times` says: `expect(track="Email Opened")`.
 
-        The keywords are those of a scenario file. Values may also be of dirty-equals, regexes,
-        `ANY`, classes, and functions. Raises AssertionError if such a call has not arrived; it
-        stays expected, so that a failure in a thread is not lost.
+        The keywords and texts are those of a scenario file: `"$string"` is a matcher, `"$$5"` the
+        text `$5`. Values may also be of dirty-equals, regexes, `ANY`, classes, and functions.
+        Raises AssertionError if such a call has not arrived; it stays expected, so that a failure
+        in a thread is not lost.
         """
         __tracebackhide__ = True
         wanted = expectation_of(call, self.source.current_location())
@@ -270,7 +282,9 @@ class Pixels:
             raise self.failure(verdict)
 
     @raised_at_caller
-    def wait_for(self, *, timeout: float = DEFAULT_WITHIN, **call: object) -> ReceivedCall:
+    def wait_for(
+        self, *, timeout: float = DEFAULT_WITHIN, **call: "Unpack[CallPattern]"
+    ) -> ReceivedCall:
         """Wait at most `timeout` seconds for a call, and return the first; it claims nothing.
 
         Raises AssertionError if none came, and sooner if a call came that must not: one expected
@@ -288,22 +302,28 @@ class Pixels:
         return result
 
     @raised_at_caller
-    def expecting(self, file: str | os.PathLike[str], **given: JSON) -> ScenarioContext:
-        """Return a context whose calls must meet a scenario file; its end waits as the file says.
+    def expecting(
+        self,
+        scenario: "str | os.PathLike[str] | ScenarioDict | CallDict | Sequence[CallDict]",
+        /,
+        **given: JSON,
+    ) -> ScenarioContext:
+        """Return a context whose calls must meet a scenario; its end waits as the scenario says.
 
-        The file is searched for beside the test, then below the root of the run. `given` are values
+        A scenario is the name of a file, searched for beside the test, then below the root of the
+        run; or a dict with the keys of such a file, a call, or a list of calls. `given` are values
         of its variables, no matchers. Leaving the context raises AssertionError if the scenario is
         not met; this fails the test in any case, also in a thread. Calls that other open contexts,
         or `expect`, match are not unexpected to it.
         """
         __tracebackhide__ = True
+        place = self.source.current_location()
         context = ScenarioContext(
             self.shared_calls,
-            file,
-            given,
+            self.snapshot(scenario, given, place),
             own=lambda: self.expected.scenario,
             failure=self.failure,
-            location=self.source.current_location(),
+            location=place,
         )
         self.shared_calls.contexts += (context,)
         return context
@@ -317,7 +337,7 @@ class Pixels:
         TypeError for anything else, and for a mail that cannot be read as a whole.
         """
         requests = requests_for(mail_or_url, self.session.hosts)
-        return received_calls([self.session.receive(request) for request in requests])
+        return received_calls(hits_of([self.session.receive(request) for request in requests]))
 
     @raised_at_caller
     def route(self, page: object) -> Any:
@@ -341,6 +361,20 @@ class Pixels:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a recording of the calls so far."""
         self.session.save(Path(path))
+
+    def snapshot(
+        self, scenario: object, given: "Mapping[str, object]", place: Location
+    ) -> "Snapshot":
+        """Return a scenario of the test, a file or an object that stands at `place`.
+
+        Raises MisuseError for values that no variable can have, and for mistakes in an object.
+        """
+        values = variable_values(given)
+        if isinstance(scenario, str | os.PathLike):
+            return self.shared_calls.snapshot(scenario, values)
+        scenarios = scenarios_of(scenario, values, place, self.source.path)
+        named = (replace(one, name=one.name or self.source.name) for one in scenarios)
+        return self.shared_calls.inline(tuple(named), place.file)
 
     def failure(
         self, verdict: Verdict, first: Expectation | None = None, *, waited: bool = False

@@ -148,7 +148,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
         remove_stale()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
     """Write the line `pixels: 14 calls in 9 tests, 2 dropped`, and what may be a mistake.
 
     It counts the reports of all tests, also of those that ran on xdist workers.
@@ -222,7 +222,7 @@ def _redacted(value: Any) -> Any:
     return value
 
 
-def _call_reports(terminalreporter: pytest.TerminalReporter) -> list[pytest.TestReport]:
+def _call_reports(terminalreporter: "pytest.TerminalReporter") -> list[pytest.TestReport]:
     return [
         report
         for reports in terminalreporter.stats.values()

@@ -17,13 +17,13 @@ from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue
-from pixel_emulator.core.model import JSON, Evidence, Hit, HttpRequest, Payload
-from pixel_emulator.core.recordings.entry import read_hit
+from pixel_emulator.core.model import JSON, Evidence, Exchange, Hit, HttpRequest, Payload, hits_of
+from pixel_emulator.core.recordings.entry import read_exchange
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.files import read_write
-from pixel_emulator.pytest_plugin.lazy_emulator import advice_for, control_variables
+from pixel_emulator.pytest_plugin.lazy_emulator import NO_EMULATOR, advice_for, control_variables
 from pixel_emulator.runtime import server_info
 from pixel_emulator.runtime.clock import has_ended, monotonic, utc_now
 from pixel_emulator.runtime.output import run_keys
@@ -146,11 +146,11 @@ class RemoteSession(RemoteEndpoint):
         with self._lock:
             while self._open:
                 page = self._request("GET", "requests", query={"since": self._cursor, **_WHOLE})
-                new = tuple(map(_hit, page["entries"]))
-                for hit in new:
-                    self._keys.learn(hit)
+                new = [*map(_exchange, page["entries"])]
+                for exchange in new:
+                    self._keys.learn(exchange)
                 self._cursor, self._cleared = page["cursor"], page["cleared"]
-                known = (*self._hits, *new)
+                known = (*self._hits, *hits_of(new))
                 self._hits = tuple(hit for hit in known if hit.seq > self._cleared)
                 acted = page["acted"].items()
                 self._last = Evidence(
@@ -186,7 +186,7 @@ class RemoteSession(RemoteEndpoint):
                 break
         return False
 
-    def receive(self, request: HttpRequest) -> Hit:
+    def receive(self, request: HttpRequest) -> Exchange:
         """See `Session`."""
         body: dict[str, JSON] = {
             "url": request.url,
@@ -195,7 +195,7 @@ class RemoteSession(RemoteEndpoint):
             "client": request.client,
             "headers": {**dict(request.headers)},
         }
-        return _hit(self._request("POST", "requests", query=_WHOLE, body=body))
+        return _exchange(self._request("POST", "requests", query=_WHOLE, body=body))
 
     def subscribe(self, on_hit: Callable[[Hit], None]) -> Callable[[], None]:
         """See `Session`. The callback is called from a thread of its own, soon after a hit."""
@@ -255,17 +255,13 @@ class RemoteSession(RemoteEndpoint):
         return send(method, "sessions", self.name, what, **more)
 
 
-def _hit(entry: JSON) -> Hit:
-    return read_hit(Node(Document("the emulator's answer", entry, {}), (), entry))
+def _exchange(entry: JSON) -> Exchange:
+    return read_exchange(Node(Document("the emulator's answer", entry, {}), (), entry))
 
 
 _STOP_SECONDS = 10.0
 """Seconds that a process of ours has to end after SIGTERM."""
 _EXPORT = re.compile(r"export (\w+)=(.*)")
-_ADVICE = (
-    "\nThe emulator runs in the process of the tests if `pixel-emulator[proxy]` is installed "
-    "there; else `pixel_emulator_command` runs it, or --pixel-url names one."
-)
 
 
 class RemoteEmulator(RemoteEndpoint):
@@ -277,6 +273,7 @@ class RemoteEmulator(RemoteEndpoint):
         data = api.request_json("GET", "emulator")
         super().__init__(data)
         self.settings = settings
+        self.version: str = data["version"]
         self._api = api
         self._stop_own = end
         self._known = frozenset(data["strays"])
@@ -287,9 +284,9 @@ class RemoteEmulator(RemoteEndpoint):
             why = "an emulator in another process cannot see the clock of the tests"
             raise InputError(InputIssue(f"pixel_clock: {session.clock}: {why}"))
         taken = RemoteSession(self._api, session.settings)
-        for hit in session.journal.hits:
-            taken.receive(hit.request)
-            if hit.seq == session.cleared:
+        for exchange in session.journal.evidence().exchanges:
+            taken.receive(exchange.request)
+            if exchange.seq + exchange.width - 1 == session.cleared:
                 taken.clear()
         return taken
 
@@ -350,7 +347,7 @@ def start_process(command: Sequence[str], settings: Settings) -> RemoteEmulator:
                 process.kill()
             stderr.seek(0)
             output = stderr.read().decode(errors="replace").strip() or line.decode(errors="replace")
-            reason = f"`{shlex.join(command)}` does not serve: {output}{_ADVICE}"
+            reason = f"`{shlex.join(command)}` does not serve: {output}{NO_EMULATOR}"
             raise InputError(InputIssue(reason))
         end = ExitStack()
         client = ControlClient(info["control"], info["token"])
@@ -380,7 +377,7 @@ def _popen(command: Sequence[str], error_file: IO[bytes]) -> "subprocess.Popen[b
             process_group=0,
         )
     except OSError as error:
-        raise InputError(InputIssue(f"{command[0]}: {error.strerror}{_ADVICE}")) from None
+        raise InputError(InputIssue(f"{command[0]}: {error.strerror}{NO_EMULATOR}")) from None
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -197,7 +197,7 @@ class RunRecording:
             message = f"{shown}: was changed while calls were recorded: it is not overwritten"
             raise FileExistsError(message)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Print where the recording is, and which calls may be missing."""
         for line in self._messages:
             terminalreporter.write_line(f"pixels: {line}")
@@ -271,15 +271,17 @@ class SessionRecording:
 
     def _append(self, hit: Hit) -> None:
         with self._lock:
-            if self._recorder is None or hit.seq <= self._last:
+            if self._recorder is None or hit.index or hit.seq <= self._last:
                 return
             self._last = hit.seq
-            self._calls += 1
             try:
-                self._recorder.append(replace(hit, seq=self._calls, step=hit.step or self._test))
+                self._recorder.append(
+                    replace(hit.exchange, seq=self._calls + 1, step=hit.step or self._test)
+                )
             except OSError:  # a part without an end means that calls may be missing
                 self._recorder.abandon()
                 self._recorder = None
+            self._calls += hit.exchange.width
 
 
 def begin_part(

@@ -1,7 +1,6 @@
 """Scenario files inside a test: `pixels.expecting`, and the wait for their calls."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -9,11 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from pixel_emulator.core.errors import InputError, InputIssue, Location
-from pixel_emulator.core.model import JSON, Evidence
+from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.scenario import Scenario
 from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.core.verification.verdict import Status, Verdict
-from pixel_emulator.pytest_plugin.keyword_expectations import variable_values
 from pixel_emulator.pytest_plugin.shared_calls import SharedCalls
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
 from pixel_emulator.pytest_plugin.source_lines import raised_at_caller
@@ -115,17 +113,15 @@ class ScenarioContext:
     """The context of `Pixels.expecting`, for `with` and `async with`.
 
     Calls that other open contexts or expectations of the test match are not unexpected to it.
-    `scenarios` are those of its file. `own` returns the expectations of the test as a scenario;
+    `scenarios` are those of its snapshot. `own` returns the expectations of the test as a scenario;
     `failure` makes the error for a verdict. After the end `error` is the error raised; `entered` is
-    True once the block began. Raises InputError for a file that cannot be read, and MisuseError for
-    values that no variable can have.
+    True once the block began. Raises InputError for a file that cannot be read.
     """
 
     def __init__(
         self,
         shared_calls: SharedCalls,
-        file: str | os.PathLike[str],
-        given: Mapping[str, JSON],
+        snapshot: Snapshot,
         *,
         own: Callable[[], Scenario],
         failure: Callable[..., AssertionError],
@@ -133,7 +129,7 @@ class ScenarioContext:
     ) -> None:
         self._shared_calls = shared_calls
         self._own, self._failure = own, failure
-        self.snapshot = shared_calls.snapshot(file, variable_values(given))
+        self.snapshot = snapshot
         self.scenarios = load_files([self.snapshot], update=shared_calls.update)
         self.location = location
         self.window = Window()

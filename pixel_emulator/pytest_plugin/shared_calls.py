@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from threading import Lock, RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import (
@@ -22,7 +22,7 @@ from pixel_emulator.core.model import (
 )
 from pixel_emulator.core.parser.expectations import Policies
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.scenario import Scenario, Step
+from pixel_emulator.core.scenarios.scenario import Level, Policy, Scenario, Step
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.quick_check import QuickCheck
@@ -45,7 +45,7 @@ from pixel_emulator.runtime.session import Session
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ReceivedCall(Mapping[str, JSON]):
+class ReceivedCall(Mapping[str, Any]):
     """A call that arrived: a mapping of its payload, empty if that could not be decoded.
 
     Values are copies, so that a test cannot change the evidence. `hit` holds everything that is
@@ -61,7 +61,7 @@ class ReceivedCall(Mapping[str, JSON]):
         return self.call.type
 
     @property
-    def payload(self) -> Mapping[str, JSON]:
+    def payload(self) -> Mapping[str, Any]:
         """Return a copy of the payload."""
         return {key: self[key] for key in self}
 
@@ -85,7 +85,7 @@ class ReceivedCall(Mapping[str, JSON]):
         """Return when the call arrived: an aware time, in UTC."""
         return self.hit.time
 
-    def __getitem__(self, key: str) -> JSON:
+    def __getitem__(self, key: str) -> Any:
         value = (self.call.payload or {})[key]
         # A copy by way of JSON text: `deepcopy` overflows the stack for deeply nested values.
         return (
@@ -195,6 +195,10 @@ class SharedCalls:
         self.files[path] = None
         return Snapshot(path, given, self._policies, self.update_guard)
 
+    def inline(self, scenarios: tuple[Scenario, ...], file: str) -> Snapshot:
+        """Return scenarios of a test with the policies of the test."""
+        return Snapshot(file, {}, self._policies, self.update_guard, scenarios)
+
     def _find_file(self, file: str | os.PathLike[str]) -> str:
         """Return the path of a scenario file, as reports show it."""
         paths = (folder / file for folder in self._folders if (folder / file).exists())
@@ -249,14 +253,22 @@ class ExpectedCalls:
         verifier = verify if proven else verify_unproven
         return verifier([self.scenario], self._shared_calls.unclaimed())
 
-    def verdict(self) -> Verdict | None:
+    def verdict(self, *, are_recorded: bool = False) -> Verdict | None:
         """Return the verdict at the end of the test, or None if a quick check already finds every
-        expectation met."""
+        expectation met.
+
+        If calls `are_recorded` and nothing is expected, the recording says which calls are.
+        """
         evidence = self._shared_calls.unclaimed()
         with self._lock:
             if self._quick_check.is_met(self._expected, evidence):
                 return None
-        return verify_unproven([self.scenario], evidence)
+        scenario = self.scenario
+        if are_recorded and not self and not self._shared_calls.contexts:
+            scenario = replace(
+                scenario, levels={**scenario.levels, Policy.UNEXPECTED: Level.IGNORE}
+            )
+        return verify_unproven([scenario], evidence)
 
     def forget(self) -> None:
         """Drop all expectations."""

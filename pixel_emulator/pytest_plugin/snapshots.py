@@ -64,23 +64,27 @@ class UpdateGuard:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A scenario file with the values of its variables.
+    """A scenario file with the values of its variables, or scenarios in the file of a test.
 
-    `policies` apply where the file states none.
+    `policies` apply where the file states none. `inline` are the scenarios of a test, which are
+    never rewritten; None for a scenario file.
     """
 
     file: str
     given: Mapping[str, JSON] = field(default_factory=dict)
     policies: Policies | None = None
     update_guard: UpdateGuard | None = None
+    inline: tuple[Scenario, ...] | None = None
 
     @property
     def is_missing(self) -> bool:
         """True if there is no such file."""
-        return not Path(self.file).exists()
+        return self.inline is None and not Path(self.file).exists()
 
     def load(self) -> tuple[Scenario, ...]:
         """Return the scenarios. Raises InputError for issues in the file, and if it is missing."""
+        if self.inline is not None:
+            return self._under_policies(self.inline)
         if self.is_missing:
             raise InputError(
                 InputIssue(f"there is no scenario {self.file}: --pixel-update drafts it")
@@ -89,16 +93,16 @@ class Snapshot:
 
     def claim(self) -> None:
         """Note that the test has met the file: no other test changes it in this run."""
-        if self.update_guard:
+        if self.update_guard and self.inline is None:
             self.update_guard.claim(self.file)
 
     def rewrite(self, evidence: Evidence) -> Verdict | None:
         """Rewrite the file to what happened, or create it; return the verdict on the new file.
 
-        Returns None, and changes nothing, if calls may be missing. Raises InputError if another
-        test holds the file, or if it cannot be written.
+        Returns None, and changes nothing, if calls may be missing, or for scenarios of a test.
+        Raises InputError if another test holds the file, or if it cannot be written.
         """
-        if evidence.gaps:
+        if evidence.gaps or self.inline is not None:
             return None
         if self.update_guard:
             self.update_guard.check_unclaimed(self.file)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from pixel_emulator.command.process import CommandExit, run_command
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS, ImageRequest
 from pixel_emulator.core.scenarios.scenario import (
@@ -24,11 +24,10 @@ from pixel_emulator.core.scenarios.scenario import (
     Step,
     Wait,
 )
-from pixel_emulator.email.fetch import DEFAULT_REQUESTS, fetch_images
 from pixel_emulator.email.html_pixels import find_pixels
 from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.mail_source import read
-from pixel_emulator.email.render import render
+from pixel_emulator.email.render import DEFAULT_REQUESTS, fetch_images, render
 from pixel_emulator.files import read_write
 from pixel_emulator.files.file_io import read_bytes
 from pixel_emulator.http_client import HttpClient

@@ -1,72 +1,73 @@
-"""Hits of a journal: the latest decoded, older ones as wire bytes, the oldest only on disk."""
+"""Exchanges of a journal: the latest decoded, older ones as wire bytes, the oldest only on disk."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from itertools import islice
+from itertools import chain
 from typing import NamedTuple
 
-from pixel_emulator.core.model import Dialect, Hit, HttpRequest, HttpResponse, Outcome
-from pixel_emulator.core.problems.classify import DUPLICATE_CODE, as_duplicate, classify
+from pixel_emulator.core.model import Dialect, Exchange, Hit, HttpRequest, HttpResponse, Outcome
+from pixel_emulator.core.problems.classify import classify, duplicates_of, with_duplicates
 
 MAX_DECODED = 250
 """Number of hits that are kept decoded: a decoded call takes four times the memory of its bytes."""
 
 
-class CompactHit(NamedTuple):
-    """The parts of an older hit that cannot be derived: the rest is decoded and classified
-    again."""
+class CompactExchange(NamedTuple):
+    """The parts of an older exchange that cannot be derived: the rest is decoded and classified
+    again.
+
+    `duplicates` tells for each call whether its messageId was seen before.
+    """
 
     request: HttpRequest
     time: datetime
     step: str
-    is_duplicate: bool
+    duplicates: tuple[bool, ...]
 
 
-class RecordedRequest(NamedTuple):
-    """A recorded request and the response that its client gets."""
+class RecordedExchange(NamedTuple):
+    """A recorded exchange and the response that its client gets."""
 
-    hit: Hit
+    exchange: Exchange
     response: HttpResponse
 
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """Makes hits from requests. `sources` maps write keys to the names of sources."""
+    """Makes exchanges from requests. `sources` maps write keys to the names of sources."""
 
     dialect: Dialect
     sources: Mapping[str, str]
 
     def classify(
         self, seq: int, request: HttpRequest, time: datetime, step: str
-    ) -> RecordedRequest:
-        """Return the hit and the response of a request. No earlier hit makes it a duplicate."""
-        classified = classify(request, self.dialect, self.sources)
-        hit = Hit(
+    ) -> RecordedExchange:
+        """Return the exchange and the response of a request. No earlier call makes one of it a
+        duplicate."""
+        route, calls = classify(request, self.dialect, self.sources)
+        exchange = Exchange(
             seq=seq,
             time=time,
             request=request,
-            status=classified.route.response.status,
-            call=classified.call,
-            outcome=classified.outcome,
-            problems=classified.problems,
-            source=classified.source,
-            digest=sha256(request.request_line).hexdigest(),
+            status=route.response.status,
+            calls=calls,
+            digest=request.digest,
             step=step,
         )
-        return RecordedRequest(hit, classified.route.response)
+        return RecordedExchange(exchange, route.response)
 
-    def redecode(self, seq: int, compact: CompactHit) -> Hit:
-        """Return the hit with this number again, equal to the one that was recorded."""
-        hit = self.classify(seq, compact.request, compact.time, compact.step).hit
-        return as_duplicate(hit) if compact.is_duplicate else hit
+    def redecode(self, seq: int, compact: CompactExchange) -> Exchange:
+        """Return the exchange with this number again, equal to the one that was recorded."""
+        exchange, _ = self.classify(seq, compact.request, compact.time, compact.step)
+        duplicates = compact.duplicates
+        return with_duplicates(exchange, duplicates) if True in duplicates else exchange
 
 
 class History:
-    """The last `limit` hits in order, the latest of them decoded. A journal guards it with its
-    lock.
+    """The exchanges with the last `limit` hits, in order, the latest of them decoded. A journal
+    guards it with its lock.
 
     `evicted` is the number of hits that were dropped at the front; `outcomes` counts all hits.
     """
@@ -75,65 +76,88 @@ class History:
         self._limit = limit
         self._classifier = classifier
         self._max_decoded = decoded
-        self._decoded: deque[Hit] = deque()
-        self._compact: deque[CompactHit] = deque()
+        self._decoded: deque[Exchange] = deque()
+        self._compact: deque[CompactExchange] = deque()
+        self._count = 0
+        self._compact_count = 0  # hits in `_compact`
         self.evicted = 0
         self.outcomes: Counter[Outcome] = Counter()
 
     def __len__(self) -> int:
         """Return the number of hits ever added."""
-        return self.evicted + len(self._compact) + len(self._decoded)
+        return self._count
 
-    def add(self, hits: Iterable[Hit]) -> None:
-        """Append hits, and compact or drop the oldest ones beyond the limits."""
+    def add(self, exchanges: Iterable[Exchange]) -> None:
+        """Append exchanges, and compact or drop the oldest ones beyond the limits."""
         decoded, compact = self._decoded, self._compact
-        for hit in hits:
-            decoded.append(hit)
-            self.outcomes[hit.outcome] += 1
-        while len(decoded) > self._max_decoded:
-            compact.append(_compacted(decoded.popleft()))
-        while len(compact) + len(decoded) > self._limit:
-            (compact or decoded).popleft()
-            self.evicted += 1
+        for exchange in exchanges:
+            decoded.append(exchange)
+            self._count += exchange.width
+            for outcome in exchange.outcomes:
+                self.outcomes[outcome] += 1
+        while self._count - self.evicted - self._compact_count > self._max_decoded:
+            oldest = decoded.popleft()
+            self._compact_count += oldest.width
+            compact.append(
+                CompactExchange(oldest.request, oldest.time, oldest.step, duplicates_of(oldest))
+            )
+        while self._count - self.evicted > self._limit:
+            if compact:
+                width = len(compact.popleft().duplicates) or 1
+                self._compact_count -= width
+            else:
+                width = decoded.popleft().width
+            self.evicted += width
 
     def since(self, count: int, most: int | None = None) -> "Snapshot":
         """Return the hits after the first `count`, as far as they are in memory; at most `most` of
         them."""
-        start = max(count - self.evicted, 0)
-        decoded_start = max(start - len(self._compact), 0)
-        stop = None if most is None else start + most
-        decoded_stop = None if stop is None else max(stop - len(self._compact), 0)
+        start = max(count, self.evicted)
+        stop = self._count if most is None else min(start + most, self._count)
+        decoded: list[Exchange] = []
+        for latest in reversed(self._decoded):
+            if latest.seq + latest.width <= start + 1:
+                break
+            if latest.seq <= stop:
+                decoded.append(latest)
+        seq = self.evicted + 1
+        compact: list[tuple[int, CompactExchange]] = []
+        if start < self.evicted + self._compact_count:
+            for exchange in self._compact:
+                width = len(exchange.duplicates) or 1
+                if seq + width > start + 1:
+                    compact.append((seq, exchange))
+                seq += width
+                if seq > stop:
+                    break
         return Snapshot(
             evicted=self.evicted,
-            first=self.evicted + start + 1,
-            compact=tuple(islice(self._compact, start, stop)),
-            decoded=tuple(islice(self._decoded, decoded_start, decoded_stop)),
+            start=start,
+            stop=stop,
+            compact=compact,
+            decoded=decoded[::-1],
             classifier=self._classifier,
         )
 
 
 class Snapshot(NamedTuple):
-    """Hits at one moment, to be decoded outside the journal's lock.
+    """Exchanges at one moment, to be decoded outside the journal's lock.
 
-    `evicted` is the number of hits that are no longer in memory; `first` is the number of the first
-    hit in the snapshot.
+    `evicted` is the number of hits that are no longer in memory. The hits after number `start` up
+    to number `stop` are asked for; the first and the last exchange may have others, too.
+    `compact` holds older exchanges, each with its number.
     """
 
     evicted: int
-    first: int
-    compact: tuple[CompactHit, ...]
-    decoded: tuple[Hit, ...]
+    start: int
+    stop: int
+    compact: list[tuple[int, CompactExchange]]
+    decoded: list[Exchange]
     classifier: Classifier
 
     def hits(self) -> tuple[Hit, ...]:
         """Return all hits of the snapshot, decoded."""
-        if not self.compact:
-            return self.decoded
-        numbered = enumerate(self.compact, self.first)
-        redecoded = (self.classifier.redecode(seq, compact) for seq, compact in numbered)
-        return (*redecoded, *self.decoded)
-
-
-def _compacted(hit: Hit) -> CompactHit:
-    is_duplicate = any(problem.code == DUPLICATE_CODE for problem in hit.problems)
-    return CompactHit(hit.request, hit.time, hit.step, is_duplicate)
+        redecoded = (self.classifier.redecode(seq, compact) for seq, compact in self.compact)
+        hits = [hit for exchange in chain(redecoded, self.decoded) for hit in exchange.hits]
+        first = hits[0].seq if hits else 1
+        return tuple(hits[max(self.start + 1 - first, 0) : self.stop + 1 - first])

@@ -7,13 +7,13 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.model import Dialect, Evidence, Hit, HttpRequest, Outcome
+from pixel_emulator.core.model import Dialect, Evidence, Exchange, Hit, HttpRequest, Outcome
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import End
-from pixel_emulator.core.redaction.redact import redact
+from pixel_emulator.core.redaction.redact import redacted
 from pixel_emulator.runtime.clock import utc_now, wait_until
 from pixel_emulator.runtime.gaps import ClientHelloInfo, Gaps, Refusal
-from pixel_emulator.runtime.history import Classifier, History, RecordedRequest
+from pixel_emulator.runtime.history import Classifier, History, RecordedExchange
 from pixel_emulator.runtime.output import run_keys
 from pixel_emulator.runtime.recording_writer import RecordingSink, SinkGuard
 from pixel_emulator.runtime.settings import Settings
@@ -32,9 +32,9 @@ _FOLLOWER_TIMEOUT = 10.0
 class Journal:
     """The requests of one run. Safe to use from any thread.
 
-    `record` returns only when the hit is in the journal and, with a sink, handed to the operating
-    system; a door sends its answer after that. If the sink fails, that is a failure of the
-    emulator: it is added to `failures`, and the evidence is incomplete from then on.
+    `record` returns only when the exchange is in the journal and, with a sink, handed to the
+    operating system; a door sends its answer after that. If the sink fails, that is a failure of
+    the emulator: it is added to `failures`, and the evidence is incomplete from then on.
     """
 
     def __init__(
@@ -110,44 +110,44 @@ class Journal:
         with self._condition:
             return tuple(sorted(self._refused_hosts))
 
-    def record(self, request: HttpRequest, time: datetime | None = None) -> Hit:
+    def record(self, request: HttpRequest, time: datetime | None = None) -> Exchange:
         """Classify a request, stamp it, write it to the sink and notify subscribers and waiters.
 
         `time` (aware, in UTC) is when an earlier request was made; the default is now.
         """
-        return self.record_all((request,), time)[0].hit
+        return self.record_all((request,), time)[0].exchange
 
     def record_all(
         self, requests: Sequence[HttpRequest], time: datetime | None = None
-    ) -> list[RecordedRequest]:
+    ) -> list[RecordedExchange]:
         """Record requests that arrived together: they get one time and are written at once.
 
-        Return each hit with the response for its client. If this raises, nothing is recorded.
+        Return each exchange with the response for its client. If this raises, nothing is recorded.
         """
         with self._condition:
             if self._followers and not wait_until(
                 self._condition, self._followers_keep_up, _FOLLOWER_TIMEOUT
             ):
                 self._followers.clear()
-            time, first = _in_milliseconds(time or self._next_time()), len(self._history) + 1
-            classified = [
-                self._classifier.classify(seq, request, time, self._step)
-                for seq, request in enumerate(requests, first)
-            ]
-            hits = [self._message_ids.check(hit) for hit, _ in classified]
+            time, seq = _in_milliseconds(time or self._next_time()), len(self._history) + 1
+            recorded: list[RecordedExchange] = []
+            for request in requests:
+                exchange, response = self._classifier.classify(seq, request, time, self._step)
+                recorded.append(RecordedExchange(self._message_ids.check(exchange), response))
+                seq += exchange.width
+            exchanges = [exchange for exchange, _ in recorded]
             if self._keys:
-                for hit in hits:
-                    self._keys.learn(hit)
-            self._gaps.failures.extend(self._sink.write(hits))
-            self._history.add(hits)
+                for exchange in exchanges:
+                    self._keys.learn(exchange)
+            self._gaps.failures.extend(self._sink.write(exchanges))
+            self._history.add(exchanges)
             self._condition.notify_all()
-            for on_hit in tuple(self._subscribers):
-                for hit in hits:
-                    on_hit(hit)
-        return [
-            RecordedRequest(hit, response)
-            for hit, (_, response) in zip(hits, classified, strict=True)
-        ]
+            if self._subscribers:
+                hits = [hit for exchange in exchanges for hit in exchange.hits]
+                for on_hit in tuple(self._subscribers):
+                    for hit in hits:
+                        on_hit(hit)
+        return recorded
 
     def begin_run(self, clock: datetime | None = None) -> None:
         """Begin a run: no earlier call makes a later one a duplicate.
@@ -213,7 +213,7 @@ class Journal:
             self._condition.notify_all()
 
     def interrupted(self, reason: str) -> None:
-        """Note that the run was stopped before its end: calls may be missing because of that.
+        """Note why calls may be missing, such as a stop of the run before its end.
 
         `reason` is a sentence without its full stop. It is added to the gaps, once.
         """
@@ -288,7 +288,7 @@ class Journal:
                 gaps = (*gaps, _unknown(since, snapshot.evicted, str(error)))
             else:
                 masked = self._sink.masks
-                hits = (*earlier, *(map(redact, hits) if masked else hits))
+                hits = (*earlier, *(redacted(hits) if masked else hits))
         return Evidence(hits=hits, connections=connections, gaps=gaps, masked=masked, acted=acted)
 
     def close(self) -> None:

@@ -1,15 +1,17 @@
 """Write a recording call by call, so that nothing written is ever lost."""
 
 import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from importlib.metadata import version
+from operator import itemgetter
 from typing import Protocol
 
 from pixel_emulator.core.errors import InputError, InputIssue, Location
-from pixel_emulator.core.model import Dialect, Hit
+from pixel_emulator.core.model import Dialect, Exchange, Hit, hits_of
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.fast_entry import next_entry
 from pixel_emulator.core.recordings.recording import Clock, End, Head, Redaction
@@ -17,7 +19,7 @@ from pixel_emulator.core.redaction.masking import hide
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.read_write import read_entries
-from pixel_emulator.files.recording_file import HEADING, RecordingFile
+from pixel_emulator.files.recording_file import RecordingFile
 from pixel_emulator.runtime.clock import utc_now
 from pixel_emulator.runtime.output import run_keys
 from pixel_emulator.runtime.settings import Settings
@@ -39,8 +41,8 @@ class RecordingSink(Protocol):
     def put_back(self) -> bool:
         """True once an earlier recording has its name back because no call arrived."""
 
-    def append(self, *hits: Hit) -> None:
-        """Hand hits to the operating system, all with one write."""
+    def append(self, *exchanges: Exchange) -> None:
+        """Hand exchanges to the operating system, all with one write."""
 
     def read(self, start: int, end: int) -> tuple[Hit, ...]:
         """Return the hits from number `start` to before `end`, as they were written.
@@ -81,19 +83,19 @@ class SinkGuard:
         """True once an earlier recording has its name back because no call arrived."""
         return self._sink is not None and self._sink.put_back
 
-    def write(self, hits: list[Hit]) -> Iterator[str]:
-        """Write hits, and yield a sentence for each that failed.
+    def write(self, exchanges: list[Exchange]) -> Iterator[str]:
+        """Write exchanges, and yield a sentence for each that failed.
 
         After a failure nothing more is written: nobody would notice the hole.
         """
         if self._sink is None or not self._open:
             return
         try:
-            self._sink.append(*hits)
+            self._sink.append(*exchanges)
         except OSError as error:
             self._sink.abandon()
             self._open = False
-            for hit in hits:
+            for hit in hits_of(exchanges):
                 yield f"call #{hit.seq} could not be recorded: {error}"
 
     def read(self, start: int, end: int) -> tuple[Hit, ...]:
@@ -131,10 +133,11 @@ class RecordingWriter:
     ) -> None:
         self._masks = head.redaction is Redaction.WRITE_KEYS
         self._keys = run_keys(known_keys)
-        text = f"{HEADING}{yaml_writer.write(recording.head_data(head))}calls:\n"
+        text = f"{yaml_writer.write(recording.head_data(head))}calls:\n"
         self._file = RecordingFile(path, text.encode())
-        self._blocks: list[int] = []  # offset in bytes of each block of entries
-        self._last_hits: dict[str, Hit] = {}  # by the title of their step
+        self._entries = 0
+        self._blocks: list[tuple[int, int]] = []  # of each: number of its first call, offset
+        self._last_exchanges: dict[str, Exchange] = {}  # by the title of their step
         self.put_back = False
 
     @property
@@ -142,18 +145,21 @@ class RecordingWriter:
         """True if write keys are masked in what is written."""
         return self._masks
 
-    def append(self, *hits: Hit) -> None:
-        """Write hits, all at once. Raises OSError if that fails; then none of them is written."""
-        entries = [next_entry(hit, self._keys, masks=self._masks).encode() for hit in hits]
+    def append(self, *exchanges: Exchange) -> None:
+        """Write exchanges, all at once. Raises OSError if that fails; then none is written."""
+        entries = [
+            next_entry(exchange, self._keys, masks=self._masks).encode() for exchange in exchanges
+        ]
         self._file.write(b"".join(entries))
         offset = self._file.size - sum(map(len, entries))
-        for hit, entry in zip(hits, entries, strict=True):
-            if (hit.seq - 1) % _BLOCK_ENTRIES == 0:
-                self._blocks.append(offset)
-            if hit.step:
-                self._last_hits[hit.step] = hit
+        for exchange, entry in zip(exchanges, entries, strict=True):
+            if self._entries % _BLOCK_ENTRIES == 0:
+                self._blocks.append((exchange.seq, offset))
+            self._entries += 1
+            if exchange.step:
+                self._last_exchanges[exchange.step] = exchange
             offset += len(entry)
-        if hits:
+        if exchanges:
             self.commit()
 
     def commit(self) -> None:
@@ -165,17 +171,18 @@ class RecordingWriter:
 
         Raises InputError if the file cannot be read, or has been replaced.
         """
-        first, last = (start - 1) // _BLOCK_ENTRIES, -(-(end - 1) // _BLOCK_ENTRIES)
-        stop = self._blocks[last] if last < len(self._blocks) else self._file.size
-        hits = read_entries(self._file.real, self._blocks[first], stop)
-        hits_read = hits[start - 1 - first * _BLOCK_ENTRIES :][: end - start]
+        first = bisect_right(self._blocks, start, key=itemgetter(0)) - 1
+        last = bisect_left(self._blocks, end, key=itemgetter(0))
+        stop = self._blocks[last][1] if last < len(self._blocks) else self._file.size
+        hits = hits_of(read_entries(self._file.real, self._blocks[first][1], stop))
+        hits_read = tuple(hit for hit in hits if start <= hit.seq < end)
         if [hit.seq for hit in hits_read] != [*range(start, end)]:
             message = f"holds other calls now where #{start} to #{end - 1} were"
             raise InputError(InputIssue(message, Location(str(self._file.path))))
         return hits_read
 
     def close(self, end: End) -> None:
-        """Write the end and close the file. The titles of its steps read as those of the hits.
+        """Write the end and close the file. The titles of its steps read as those of the exchanges.
 
         If nothing was written before, an earlier recording gets its name back instead, and
         `put_back` is True. Raises OSError if the end cannot be written, and RecordingChangedError
@@ -183,8 +190,8 @@ class RecordingWriter:
         """
         keys = self._keys.keys if self._masks else ()
         stored = {
-            title: redact(hit, keys).step if self._masks else title
-            for title, hit in self._last_hits.items()
+            title: redact(exchange, keys).step if self._masks else title
+            for title, exchange in self._last_exchanges.items()
         }
         done = {stored.get(title) or hide(title, keys): time for title, time in end.acted.items()}
         try:

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Protocol
 
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.model import Evidence, Hit, HttpRequest
+from pixel_emulator.core.model import Evidence, Exchange, Hit, HttpRequest, renumbered
 from pixel_emulator.core.recordings.recording import Clock, End
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
@@ -69,7 +69,7 @@ class Session(Endpoint, Protocol):
     def notify_progress(self) -> None:
         """See `Journal.notify_progress`."""
 
-    def receive(self, request: HttpRequest) -> Hit:
+    def receive(self, request: HttpRequest) -> Exchange:
         """Record a request as if it had arrived."""
 
     def subscribe(self, on_hit: Callable[[Hit], None]) -> Callable[[], None]:
@@ -224,7 +224,7 @@ class LocalSession:
         """See `Journal`."""
         self.journal.notify_progress()
 
-    def receive(self, request: HttpRequest) -> Hit:
+    def receive(self, request: HttpRequest) -> Exchange:
         """See `Session`."""
         return self.journal.record(request)
 
@@ -261,7 +261,7 @@ class LocalSession:
         if writer is None:  # the path is empty
             raise InputError(InputIssue("a recording needs a file"))
         try:
-            writer.append(*(replace(hit, seq=seq) for seq, hit in enumerate(evidence.hits, 1)))
+            writer.append(*renumbered(evidence.exchanges))
             writer.commit()
             writer.close(
                 End(

@@ -26,17 +26,158 @@ from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self, overload
+from typing import Any, Literal, Self, TypedDict, Unpack, overload
 from urllib.parse import urlencode, urlsplit
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from playwright import async_api, sync_api
 
-type File = str | os.PathLike[str]
-type Call = Mapping[str, Any]
-type Expected = File | Call | Sequence[Call]
+type Level = Literal["fail", "warn", "ignore"]
+type CallTypeName = Literal["identify", "track", "page", "screen", "group", "alias"]
 
-_SCENARIO_KEYS = ("expect", "steps", "scenarios")  # what makes a map a whole scenario, and no call
+
+class RequestFacts(TypedDict, total=False):
+    host: object
+    path: object
+    form: object
+    alphabet: object
+    padded: object
+    user_agent: object
+    referer: object
+    client: object
+    fetch: object
+    http: object
+
+
+"""The HTTP request of a call."""
+
+
+class CallFields(TypedDict, total=False):
+    """One shape of a call."""
+
+    identify: object
+    track: object
+    page: object
+    screen: object
+    group: object
+    alias: object
+    any: CallTypeName | None
+    dropped: str | bool | None
+    type: CallTypeName
+    userId: object
+    anonymousId: object
+    event: object
+    name: object
+    category: object
+    writeKey: object
+    source: object
+    properties: object
+    traits: object
+    previousId: object
+    groupId: object
+    context: object
+    integrations: object
+    messageId: object
+    channel: object
+    version: object
+    timestamp: object
+    sentAt: object
+    originalTimestamp: object
+    receivedAt: object
+    request: RequestFacts
+    note: str
+
+
+class CallPattern(CallFields, total=False):
+    """The keywords of `wait_for`."""
+
+    one_of: Sequence[CallFields]
+
+
+class ExpectedCall(CallPattern, total=False):
+    """The keywords of `expect`."""
+
+    times: int | str
+
+
+_OneOf = TypedDict("_OneOf", {"one-of": Sequence[CallFields]}, total=False)
+
+
+class CallDict(CallFields, _OneOf, total=False):
+    """An item of `expect` in a scenario."""
+
+    times: int | str
+    id: str
+    after: str
+    within: str
+
+
+DeniedContent = TypedDict(
+    "DeniedContent",
+    {"contains": object, "in": str, "except": Sequence[str], "because": str},
+    total=False,
+)
+"""An item of `deny`."""
+
+
+class StepDict(TypedDict, total=False):
+    """An item of `steps`."""
+
+    name: str
+    client: str
+    do: object
+    expect: Sequence[CallDict]
+    never: Sequence[CallDict]
+    order: Literal["any", "listed", "strict"]
+    within: str
+    quiet: str
+    since: Literal["start"]
+
+
+class GivenDict(TypedDict, total=False):
+    """The value of `given`."""
+
+    profiles: Mapping[str, object]
+    clock: str
+    seed: int
+
+
+class ScenarioDict(TypedDict, total=False):
+    """A scenario, or with `scenarios` several of them, as in a scenario file."""
+
+    name: str
+    tags: Sequence[str]
+    let: Mapping[str, object] | Sequence[str]
+    cases: Sequence[Mapping[str, object]]
+    given: GivenDict
+    client: str
+    do: object
+    expect: Sequence[CallDict]
+    never: Sequence[CallDict]
+    steps: Sequence[StepDict]
+    order: Literal["any", "listed", "strict"]
+    within: str
+    quiet: str
+    deny: Sequence[DeniedContent]
+    state: Mapping[str, Mapping[str, object]]
+    plan: str | Mapping[str, str]
+    unexpected: Level | Literal["same-event"]
+    dropped: Level
+    damaged: Level | Mapping[str, Sequence[str]]
+    duplicates: Level
+    unhandled: Level
+    use: Sequence[str]
+    define: Mapping[str, object]
+    defaults: Mapping[str, object]
+    scenarios: "Sequence[ScenarioDict]"
+
+
+type File = str | os.PathLike[str]
+type Values = Mapping[str, Any]
+type Expected = File | ScenarioDict | CallDict | Sequence[CallDict]
+
+# What makes a map a whole scenario, and no call.
+_SCENARIO_KEYS = ("expect", "steps", "scenarios", "never", "deny", "state", "plan")
 _POLICIES = ("unexpected", "dropped", "damaged", "duplicates", "unhandled")
 _TIMEOUT = 30.0  # seconds for a response, in addition to those that the request asks to wait
 _PUMP_MILLISECONDS = 10  # routes of the sync API run only inside calls of Playwright
@@ -142,7 +283,7 @@ _REDIRECTORS: WeakKeyDictionary[Any, dict[str, Redirector]] = WeakKeyDictionary(
 class _Session:
     """A session of the emulator. Its methods block, so they are run in another thread."""
 
-    def __init__(self, context: Any, rest: str, session: Call | None) -> None:
+    def __init__(self, context: Any, rest: str, session: Values | None) -> None:
         if rest not in ("fail", "ignore"):
             raise ValueError(f'rest="{rest}": it is "fail" or "ignore"')
         self._context, self._rest = context, rest
@@ -174,7 +315,9 @@ class _Session:
             _current.pop(self._context, None)
         return not self._entered
 
-    def _expect(self, scenario: tuple[str, str], timeout: float | None, given: Call | None) -> None:
+    def _expect(
+        self, scenario: tuple[str, str], timeout: float | None, given: Values | None
+    ) -> None:
         query = {"given": _as_json(given or {}, "given"), "since": self._verified}
         result = self._wait(scenario, timeout, **query)
         if not result["passed"]:
@@ -253,7 +396,7 @@ class _Session:
         return self._request(method, f"/sessions/{self.name}{collection}", *more, **others)
 
     def _request(
-        self, method: str, where: str, query: Call | None = None, body: str = "", wait: float = 0
+        self, method: str, where: str, query: Values | None = None, body: str = "", wait: float = 0
     ) -> Any:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         target = f"{self._control}{where}{f'?{urlencode(query)}' if query else ''}"
@@ -288,8 +431,8 @@ class Pixels(_Session):
         /,
         *,
         timeout: float | None = None,
-        given: Call | None = None,
-        **call: Any,
+        given: Values | None = None,
+        **call: Unpack[ExpectedCall],
     ) -> None:
         """Wait until a scenario is met, for the time that it allows, or `timeout` seconds.
 
@@ -302,7 +445,12 @@ class Pixels(_Session):
         self._run(self._expect, scenario_source, timeout, given)
 
     def wait_for(
-        self, expected: Call | None = None, /, *, timeout: float | None = None, **call: Any
+        self,
+        expected: CallDict | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        **call: Unpack[CallPattern],
     ) -> Any:
         """Wait for one such call, by default 5 seconds, and return it as data. Claims nothing."""
         return self._run(
@@ -353,8 +501,8 @@ class AsyncPixels(_Session):
         /,
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - the emulator keeps the time
-        given: Call | None = None,
-        **call: Any,
+        given: Values | None = None,
+        **call: Unpack[ExpectedCall],
     ) -> None:
         """See `Pixels`."""
         scenario_source = _scenario(_one_of(expected, call), _caller())
@@ -362,11 +510,11 @@ class AsyncPixels(_Session):
 
     async def wait_for(
         self,
-        expected: Call | None = None,
+        expected: CallDict | None = None,
         /,
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - as above
-        **call: Any,
+        **call: Unpack[CallPattern],
     ) -> Any:
         """See `Pixels`."""
         scenario_source = _wait_scenario(_one_of(expected, call), _caller())
@@ -405,16 +553,18 @@ def pixels(
     target: sync_api.Page | sync_api.BrowserContext,
     *,
     rest: str = "fail",
-    session: Call | None = None,
+    session: Values | None = None,
 ) -> Pixels: ...
 @overload
 def pixels(
     target: async_api.Page | async_api.BrowserContext,
     *,
     rest: str = "fail",
-    session: Call | None = None,
+    session: Values | None = None,
 ) -> AsyncPixels: ...
-def pixels(target: Any, *, rest: str = "fail", session: Call | None = None) -> Pixels | AsyncPixels:
+def pixels(
+    target: Any, *, rest: str = "fail", session: Values | None = None
+) -> Pixels | AsyncPixels:
     """Return the pixels of a page, its popups and workers; enter it before the page loads.
 
     The emulator is that of PIXEL_EMULATOR_CONTROL and PIXEL_EMULATOR_TOKEN, or the `serve` on port
@@ -453,14 +603,17 @@ def _caller() -> FrameType:
     return sys._getframe(2)  # noqa: SLF001 - `inspect` would read all files of the stack
 
 
-def _one_of[T](expected: T | None, call: Call) -> T | Call:
+def _one_of(expected: object, call: Mapping[str, object]) -> object:
     """Return a value, or the fields of a call. Raises TypeError unless exactly one is given."""
     if (expected is None) == (not call):
         raise TypeError('give a call as a map, {"track": "A"}, or by its fields, track="A"')
-    return call if expected is None else expected
+    if expected is not None:
+        return expected
+    fields = {"one-of" if key == "one_of" else key: value for key, value in call.items()}
+    return {**fields, "dropped": None} if fields.get("dropped") is True else fields
 
 
-def _scenario(expected: Expected, frame: FrameType) -> tuple[str, str]:
+def _scenario(expected: object, frame: FrameType) -> tuple[str, str]:
     """Return the text of a scenario, and the name of its file."""
     if isinstance(expected, str | os.PathLike):
         file = Path(expected).absolute()
@@ -473,9 +626,10 @@ def _scenario(expected: Expected, frame: FrameType) -> tuple[str, str]:
     return "\n" * (frame.f_lineno - 1) + _as_json(expected), frame.f_code.co_filename
 
 
-def _wait_scenario(call: Call, frame: FrameType) -> tuple[str, str]:
+def _wait_scenario(call: object, frame: FrameType) -> tuple[str, str]:
     ignoring = dict.fromkeys(_POLICIES, "ignore")
-    return _scenario({**ignoring, "expect": [{**call, "times": "1.."}]}, frame)
+    wanted = {**call, "times": "1.."} if isinstance(call, Mapping) else call
+    return _scenario({**ignoring, "expect": [wanted]}, frame)
 
 
 def _as_json(value: object, path: str = "") -> str:

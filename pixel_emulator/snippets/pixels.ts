@@ -34,15 +34,119 @@ export interface PixelOptions {
   session?: { name?: string; dialect?: "documented" | "strict"; source?: string[] };
 }
 
+export type CallType = "identify" | "track" | "page" | "screen" | "group" | "alias";
+export type Level = "fail" | "warn" | "ignore";
+export type Order = "any" | "listed" | "strict";
+
+/** The HTTP request of a call. */
+export interface RequestFacts {
+  host?: unknown;
+  path?: unknown;
+  form?: unknown;
+  alphabet?: unknown;
+  padded?: unknown;
+  user_agent?: unknown;
+  referer?: unknown;
+  client?: unknown;
+  fetch?: unknown;
+  http?: unknown;
+}
+
+/** One shape of a call. A value is plain, a matcher such as "$string" or { $in: ["a", "b"] }, or a RegExp. */
+export interface CallFields {
+  identify?: unknown;
+  track?: unknown;
+  page?: unknown;
+  screen?: unknown;
+  group?: unknown;
+  alias?: unknown;
+  any?: CallType | null;
+  dropped?: string | null;
+  type?: CallType;
+  userId?: unknown;
+  anonymousId?: unknown;
+  event?: unknown;
+  name?: unknown;
+  category?: unknown;
+  writeKey?: unknown;
+  source?: unknown;
+  properties?: unknown;
+  traits?: unknown;
+  previousId?: unknown;
+  groupId?: unknown;
+  context?: unknown;
+  integrations?: unknown;
+  messageId?: unknown;
+  channel?: unknown;
+  version?: unknown;
+  timestamp?: unknown;
+  sentAt?: unknown;
+  originalTimestamp?: unknown;
+  receivedAt?: unknown;
+  request?: RequestFacts;
+  note?: string;
+}
+
 /** A call in the notation of scenario files: `{ track: "Email Opened", properties: { step: 1 } }`. */
-export type Expected = Record<string, unknown>;
+export interface ExpectedCall extends CallFields {
+  "one-of"?: CallFields[];
+  times?: number | string;
+  id?: string;
+  after?: string;
+  within?: string;
+}
+
+/** A call to wait for. */
+export type CallPattern = Omit<ExpectedCall, "times" | "id" | "after" | "within">;
+
+/** An item of `steps`. */
+export interface Step {
+  name?: string;
+  client?: string;
+  do?: unknown;
+  expect?: ExpectedCall[];
+  never?: ExpectedCall[];
+  order?: Order;
+  within?: string;
+  quiet?: string;
+  since?: "start";
+}
+
+/** A scenario, or with `scenarios` several of them, in the notation of scenario files. */
+export interface Scenario {
+  name?: string;
+  tags?: string[];
+  let?: Record<string, unknown> | string[];
+  cases?: Record<string, unknown>[];
+  given?: { profiles?: Record<string, unknown>; clock?: string; seed?: number };
+  client?: string;
+  do?: unknown;
+  expect?: ExpectedCall[];
+  never?: ExpectedCall[];
+  steps?: Step[];
+  order?: Order;
+  within?: string;
+  quiet?: string;
+  deny?: { contains?: unknown; in?: string; except?: string[]; because?: string }[];
+  state?: Record<string, Record<string, unknown>>;
+  plan?: string | Record<string, string>;
+  unexpected?: Level | "same-event";
+  dropped?: Level;
+  damaged?: Level | { accept?: string[] };
+  duplicates?: Level;
+  unhandled?: Level;
+  use?: string[];
+  define?: Record<string, unknown>;
+  defaults?: Record<string, unknown>;
+  scenarios?: Scenario[];
+}
 
 /** A call that arrived, and what Segment would make of it. */
 export interface Call {
   seq: number;
   /** ISO 8601, in UTC. */
   time: string;
-  type: "identify" | "track" | "page" | "screen" | "group" | "alias";
+  type: CallType;
   outcome: "delivered" | "duplicate" | "dropped" | "damaged";
   payload: Record<string, any> | null;
   problems: { code: string; severity: string; path: string; message: string; source: string }[];
@@ -54,7 +158,8 @@ interface Response {
   body: Buffer;
 }
 
-const SCENARIO_KEYS = ["expect", "steps", "scenarios"]; // what makes an object a whole scenario, and no call
+// What makes an object a whole scenario, and no call.
+const SCENARIO_KEYS = ["expect", "steps", "scenarios", "never", "deny", "state", "plan"];
 const POLICIES = ["unexpected", "dropped", "damaged", "duplicates", "unhandled"];
 const UNSUPPORTED: Record<string, string> = {
   undefined: 'is undefined: leave the key out, or write "$absent" if nothing may be there',
@@ -140,7 +245,7 @@ export class Pixels {
    * `given` are values of variables. Throws an Error with the report once it cannot be met.
    */
   async expect(
-    expected: string | Expected | Expected[],
+    expected: string | ExpectedCall | ExpectedCall[] | Scenario,
     options: { timeout?: number; given?: Record<string, unknown> } = {},
   ): Promise<void> {
     const failure = failureAt(this.expect);
@@ -156,7 +261,7 @@ export class Pixels {
   }
 
   /** Wait for one such call, at most `timeout` milliseconds (5,000), and return it. Claims nothing. */
-  async waitFor(expected: Expected, options: { timeout?: number } = {}): Promise<Call> {
+  async waitFor(expected: CallPattern, options: { timeout?: number } = {}): Promise<Call> {
     const failure = failureAt(this.waitFor);
     const ignoring = Object.fromEntries(POLICIES.map((policy) => [policy, "ignore"]));
     const scenario = { name: "waitFor", ...ignoring, expect: [{ ...expected, times: "1.." }] };
@@ -226,7 +331,7 @@ export class Pixels {
     if (!result.passed) throw because(failure, result.report);
   }
 
-  #scenario(expected: string | Expected | Expected[], failure: Error): [string, string] {
+  #scenario(expected: string | ExpectedCall | ExpectedCall[] | Scenario, failure: Error): [string, string] {
     if (typeof expected === "string") {
       const file = this.#path(expected);
       try {
@@ -342,7 +447,7 @@ function inline(scenario: unknown, failure: Error): [string, string] {
   return ["\n".repeat(Number(line) - 1) + asJson(scenario, failure), file.replace(/^file:\/\//, "")];
 }
 
-function asScenario(expected: Expected): Expected {
+function asScenario(expected: ExpectedCall | Scenario): unknown {
   const isMap = expected !== null && typeof expected === "object";
   return isMap && SCENARIO_KEYS.some((key) => key in expected) ? expected : { expect: [expected] };
 }

@@ -95,7 +95,7 @@ def watched(hits: list[Hit]) -> float:
 
 def read(hits: list[Hit]) -> float:
     """Return the seconds that PyYAML's C loader takes for the recording of these calls."""
-    text = "".join(write([entry(hit)]) for hit in hits)
+    text = "".join(write([entry(hit.exchange)]) for hit in hits)
     start = time.perf_counter()
     yaml.load(text, yaml.CSafeLoader)
     return time.perf_counter() - start

@@ -5,14 +5,13 @@ import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from hashlib import sha256
 from itertools import islice
 from typing import Any
 
 import yaml
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
-from pixel_emulator.core.model import CallType, Dialect, Form, Hit, HttpRequest
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
+from pixel_emulator.core.model import CallType, Dialect, Exchange, Form, HttpRequest
 from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Head, Redaction
@@ -73,14 +72,14 @@ def _recorded(
     plan: Plan, work: str, redaction: Redaction, batch: int, goal: float | None
 ) -> Figure:
     def ours() -> float:
-        hits = _hits(plan)
+        exchanges = _exchanges(plan)
         head = Head(created=START, run="pieces", tool="benchmark", redaction=redaction)
-        batches = [hits[n : n + batch] for n in range(0, len(hits), batch)]
+        batches = [exchanges[n : n + batch] for n in range(0, len(exchanges), batch)]
         recorder = RecordingWriter(plan.folder / "pieces.yaml", head)
-        return batch / _cost(batches, lambda batch_hits: recorder.append(*batch_hits)) * 1e6
+        return batch / _cost(batches, lambda exchange_batch: recorder.append(*exchange_batch)) * 1e6
 
     def theirs() -> float:
-        data = [entry(redact(hit)) for hit in _hits(plan)]
+        data = [entry(redact(exchange)) for exchange in _exchanges(plan)]
         dump: Callable[..., str] = yaml.dump
         return 1e6 / _cost(
             data, lambda entry_data: dump([entry_data], Dumper=yaml.CSafeDumper, sort_keys=False)
@@ -107,12 +106,12 @@ def _request(payload: dict[str, Any], form: Form) -> HttpRequest:
     return HttpRequest(target=made.target, headers=headers, client="127.0.0.1")
 
 
-def _hits(plan: Plan) -> list[Hit]:
+def _exchanges(plan: Plan) -> list[Exchange]:
     requests = [_request(payload, Form.BASE64) for payload in _payloads(plan)]
     made = (
         classified_hit(number, request, at=number) for number, request in enumerate(requests, 1)
     )
-    return [replace(hit, digest=sha256(hit.request.request_line).hexdigest()) for hit in made]
+    return [replace(hit.exchange, digest=hit.request.digest) for hit in made]
 
 
 def _cost[T](things: Iterable[T], work: Callable[[T], object]) -> float:

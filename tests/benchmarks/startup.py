@@ -10,7 +10,7 @@ from tests.benchmarks.plan import Plan
 from tests.benchmarks.servers import ENVIRONMENT, PROGRAM, emulator
 
 TARGET = "/v1/pixel/track?userId=user_1&event=Email%20Opened&writeKey=wk_test_0000"
-_DUMP, _LIGHT = "mitmproxy.tools.dump", "yaml, typer, rich"
+_DUMP, _LIGHT = "mitmproxy.tools.dump", "yaml, click"
 
 
 def startup(plan: Plan) -> Result:

@@ -53,6 +53,24 @@ def events(calls):
 PASSING = {
     "a scenario file": ("/signup", [step("expect", SIGNUP)]),
     "a call": ("/signup", [step("expect", {"track": "Signed Up", "userId": "user_1"})]),
+    "a scenario without expect": (
+        "/signup",
+        [
+            step("wait_for", track="Signed Up"),
+            step(
+                "expect",
+                {
+                    "never": [{"track": "Error"}],
+                    "state": {"user_1": {"events": {"Signed Up": "$int"}}},
+                    "unexpected": "ignore",
+                },
+            ),
+        ],
+    ),
+    "alternatives by their fields": (
+        "/signup",
+        [step("expect", one_of=[{"track": "Signed Up"}, {"page": None}], userId="$string")],
+    ),
     "a call by its fields": ("/signup", [step("expect", track="Signed Up", userId="user_1")]),
     "what a file uses stands beside it": ("/signup", [step("expect", SIGNUP.parent / "uses.yaml")]),
     "a list, popups, frames and workers": (

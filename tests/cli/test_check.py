@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType
 
 GOOD = encode(
@@ -330,6 +330,29 @@ def test_an_attribute_is_classified_as_the_same_text_pasted(run_cli, html, note)
     code, out, _ = run_cli("check", "--json", html)
     assert note in [problem["code"] for problem in json.loads(out)["problems"]]
     assert code == (0 if note == "fragment" else 1)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.com/mail.html", "https://example.com", "http://example.com:8080/v1/x?a=1"],
+)
+def test_a_page_at_another_host_is_not_fetched(run_cli, url):
+    code, out, err = run_cli("check", url)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"pixel-emulator: {url}: example.com")
+    assert "is no host of Segment's, and no page is fetched" in err
+    _, out, err = run_cli("check", "-", stdin=f"{GOOD}\n{url}\n".encode())
+    assert out.startswith("delivered ")
+    assert "stdin: no pixel URL in 1 of 2 lines" in err
+
+
+def test_a_pasted_url_at_a_custom_domain_is_told(run_cli):
+    custom = GOOD.replace("api.segment.io", "pixels.example.com")
+    code, out, _ = run_cli("check", custom)
+    assert code == 0
+    assert "at a custom domain" in out
+    assert "at a custom domain" not in run_cli("check", GOOD)[1]
+    assert "at a custom domain" not in run_cli("check", custom, "--hosts", "pixels.example.com")[1]
 
 
 def test_a_misspelt_host_is_no_custom_domain(run_cli):

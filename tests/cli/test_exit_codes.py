@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType
 from tests.hits import KEY
 
@@ -51,6 +51,7 @@ CASES = [
     ("0", "met offline", ["verify", "silent.yaml", "empty.yaml"]),
     ("0", "all pixels are well", ["check", URL]),
     ("0", "decoded, whatever it says", ["decode", LOST]),
+    ("0", "a code is explained", ["explain", "bad_request"]),
     ("1", "not met", ["run", "--scenario", "silent.yaml", "--", *SEND]),
     ("1", "not met offline", ["verify", "a.yaml", "empty.yaml"]),
     ("1", "a pixel is dropped", ["check", LOST]),
@@ -60,6 +61,7 @@ CASES = [
     ("2", "no such file", ["verify", "gone.yaml", "empty.yaml"]),
     ("2", "no such option", ["serve", "--prot", "1"]),
     ("2", "no such command", ["sreve"]),
+    ("2", "a code that does not exist", ["explain", "bad_requests"]),
     ("2", "a file that is no recording", ["recording", "show", "a.yaml"]),
     ("2", "a report in no format", ["run", "--scenario", "a.yaml", "--report", "r.html"]),
     ("3", "silence that nothing proves", ["run", "--scenario", "silent.yaml", "--", "true"]),

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.cli.program import main
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType, Outcome
 from pixel_emulator.core.verification.verdict import Status, exit_code
 from pixel_emulator.files.read_write import read_recording
@@ -198,6 +199,48 @@ def test_a_command_that_is_not_found_gives_127(runs, scenario):
     assert done.stderr == (
         "pixel-emulator: exit code 127: no-such-command-at-all: command not found\n"
     )
+
+
+def test_a_scenario_without_its_option_is_no_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my opened.yaml").write_text(OPENED)
+    assert main(["run", "my opened.yaml"]) == 2
+    assert capsys.readouterr().err == (
+        "pixel-emulator: my opened.yaml is no command: "
+        "did you mean `--scenario 'my opened.yaml'`?\n"
+    )
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        (["false", "--record", "x.yaml", "--tag=a"], ["--record", "--tag"]),
+        (["true", "--scenario=one.yaml"], ["--scenario"]),
+        (["true", "--record", "x.yaml"], []),
+        (["false", "x.yaml"], []),
+    ],
+)
+def test_an_option_behind_the_command_is_told(runs, command, options):
+    lines = runs(None, command).stderr.splitlines()
+    told = [line for line in lines if line.endswith("those of `run` stand before it")]
+    assert [line.split()[0] for line in told] == options
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("scenario", [OPENED, None])
+def test_a_command_that_failed_may_have_sent_nothing_because_of_that(runs, scenario):
+    """Its failure is told first, and clients without a proxy only after it."""
+    failed = runs(scenario, [sys.executable, "no-such-file.py"])
+    assert failed.returncode == 2
+    assert "if it sent a call: Python's http.client" in failed.stderr
+    if scenario is None:
+        first = "nothing reached the emulator: the command ended with exit code 2, perhaps before"
+        assert first in failed.stderr
+        assert "see Clients in the manual" not in failed.stderr
+    passed = runs(scenario, python("pass"))
+    assert passed.stderr.count("see Clients in the manual") == 1
+    assert "if it sent a call" not in passed.stderr
 
 
 @pytest.mark.thorough

@@ -57,10 +57,40 @@ def test_all_mistakes_of_all_files_are_reported_at_once(folder, capsys):
     ]
 
 
+@pytest.mark.parametrize(
+    ("actions", "missing"),
+    [
+        ("{open: none.html}", ["none.html"]),
+        ("{replay: none.yaml}", ["none.yaml"]),
+        ("[{send: {track: A}}, {open: there.html}, {open: none.eml}]", ["none.eml"]),
+        ("[{run: make mails}, {open: none.html}]", []),  # the command may make it
+        ("{open: there.html}", []),
+    ],
+)
+def test_the_files_that_it_opens_have_to_be_there(folder, capsys, actions, missing):
+    (folder / "there.html").write_text("<p>Hello</p>")
+    write(folder, acts=f"do: {actions}\nexpect: []")
+    assert check("acts.yaml") == (2 if missing else 0)
+    output = capsys.readouterr()
+    assert output.err.splitlines() == [
+        f"pixel-emulator: acts.yaml:1:1: do: {name}: cannot read this file: "
+        "No such file or directory"
+        for name in missing
+    ]
+    assert bool(output.out) is not bool(missing)
+
+
+def test_a_missing_mail_of_two_cases_is_told_once(folder, capsys):
+    write(folder, cases="let: [a]\ncases: [{a: x}, {a: y}]\ndo: {open: m}\nexpect: [{page: $a}]")
+    assert check("cases.yaml") == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_values_may_be_given(folder, capsys):
     write(folder, one="let: [mail]\ndo: {open: $mail}\nexpect: []")
     assert check("one.yaml") == 2
     assert "`$mail` has no value before the calls come" in capsys.readouterr().err
+    (folder / "a.eml").write_text("Subject: Hello\n\nHello\n")
     assert check("one.yaml", "--let", "mail=a.eml") == 0
 
 

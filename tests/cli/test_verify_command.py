@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.cli.verify_command import verify
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.model import CallType
+from pixel_emulator.core.report.formats import FORMATS
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings
@@ -138,7 +140,8 @@ def test_calls_of_several_recordings_have_numbers_of_their_own(run_cli, record, 
     calls = [record(f"{n}.yaml", "Email Closed", minute=n) for n in range(2)]
     _, out, _ = run_cli("verify", scenario(OPENED), *calls)
     assert "recording show" not in out
-    assert "--recording RECORDING" in out
+    assert "`scenario update` needs one recording of it" in out
+    assert "--recording" not in out
 
 
 def test_a_message_id_is_seen_across_recordings(run_cli, record, scenario):
@@ -331,3 +334,11 @@ def test_a_folder_without_scenarios_is_no_pass(run_cli, record, tmp_path):
     code, _, err = run_cli("verify", tmp_path, recording)
     assert code == 2
     assert "holds no scenario" in err
+
+
+def test_the_help_lists_every_report_format():
+    texts = {parameter.name: getattr(parameter, "help", "") for parameter in verify.params}
+    assert texts["output"] == "text, json or junit."
+    assert texts["report"] == "Write the verdict to a file: FILE.txt, FILE.json or FILE.xml."
+    assert all(name in texts["output"] for name in FORMATS)
+    assert all(format.suffix in texts["report"] for format in FORMATS.values())

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -58,6 +59,17 @@ def test_the_exit_is_reported_as_a_shell_does(code, expected):
 def test_a_command_that_does_not_exist_gives_127():
     end = run_command(["no-such-command-at-all"], os.environ)
     assert (end.code, end.reason) == (127, "no-such-command-at-all: command not found")
+
+
+def test_a_whole_command_in_one_word_is_explained():
+    end = run_command(["no-such-command 'a b'"], os.environ)
+    assert end.code == 127
+    assert end.reason.startswith("no-such-command 'a b': command not found; write it without the")
+    assert end.reason.endswith(f"as sh -c {shlex.quote("no-such-command 'a b'")}")
+
+
+def test_a_path_with_a_space_and_arguments_is_only_not_found():
+    assert run_command(["no such", "a"], os.environ).reason == "no such: command not found"
 
 
 def test_a_command_that_may_not_be_executed_gives_126(tmp_path):

@@ -42,9 +42,7 @@ def environ(tmp_path):
 def test_the_version_of_node_is_asked_for(tmp_path, environ, version, said, command):
     program(tmp_path / "bin" / "node", f"#!/bin/sh\necho {version}\n")
     program(tmp_path / "bin" / "send", "#!/usr/bin/env node\n")
-    hint = silence_hint([command], environ)
-    assert said in hint
-    assert hint.count("(docs/clients.md)") == 1
+    assert said in silence_hint([command], environ)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +55,6 @@ def test_the_version_of_node_is_asked_for(tmp_path, environ, version, said, comm
         ("go", "a Go transport of its own"),
         ("tclsh8.6", "Tcl's http"),
         ("bun", "superagent reads no proxy variable in Bun"),
-        ("something", "not every client reads its variables"),
-        ("nodejs-wrapper", "not every client reads its variables"),
     ],
 )
 def test_each_runtime_has_its_own(tmp_path, environ, name, said):
@@ -76,7 +72,26 @@ def test_a_program_that_go_built_is_known(tmp_path, environ):
 
 @pytest.mark.parametrize("word", ["", "no-such-program", "a\0b", "--", "\udc80"])
 def test_what_is_no_program_adds_no_fact(word, environ):
-    assert silence_hint([(word,)], environ).startswith("not every client")
+    assert silence_hint([(word,)], environ) == ""
+
+
+@pytest.mark.parametrize("name", ["something", "nodejs-wrapper"])
+def test_another_program_adds_no_fact(tmp_path, environ, name):
+    path = program(tmp_path / "bin" / name, "#!/bin/sh\n")
+    assert silence_hint([(path,)], environ) == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("curl", "-sS", "--noproxy", "*", "https://x.example"), True),
+        (("sh", "-c", "curl --noproxy '*' https://x.example"), True),
+        (("curl", "-sS", "https://x.example"), False),
+        (("wget", "--noproxy"), False),
+    ],
+)
+def test_curl_without_its_proxy_is_known(environ, command, said):
+    assert ("curl's --noproxy" in silence_hint([command], environ)) is said
 
 
 def test_each_fact_is_listed_once():

@@ -9,6 +9,7 @@ import pytest
 
 from pixel_emulator.control.problems import PROBLEMS
 from pixel_emulator.control.routes import ROUTES
+from pixel_emulator.core.report.formats import FORMATS
 from tests.control_client import DOCUMENT, check, kind
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
@@ -102,6 +103,11 @@ def test_its_parts_are_those_of_openapi():
         assert method == "POST" or "requestBody" not in operation
         for requirement in operation["security"]:
             assert set(requirement) <= set(DOCUMENT["components"]["securitySchemes"])
+
+
+def test_verify_offers_every_report_format():
+    (verify,) = [route for route in ROUTES if route.operation.endswith("/verify")]
+    assert set(verify.success.content) == {format.media_type for format in FORMATS.values()}
 
 
 def test_every_kind_of_problem_has_a_status_and_a_title():

@@ -7,15 +7,15 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.errors import Document
-from pixel_emulator.core.model import CallType, Form, Outcome
-from pixel_emulator.core.recordings.entry import read_hit
+from pixel_emulator.core.model import CallType, Form, Outcome, hits_of
+from pixel_emulator.core.recordings.entry import read_exchange
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.files.read_write import read_recording
 from tests.control_client import PIXEL, SEGMENT, kind
+from tests.hits import redact
 
 KEY = "wk_test_0000"
 
@@ -111,7 +111,7 @@ def test_an_entry_is_one_of_a_recording(emulator, http, session, filled):
     for query, expected in (("?write_keys=whole", hits), ("", tuple(map(redact, hits)))):
         answer = http.get(f"{filled}/requests{query}")
         entries = answer.json()["entries"]
-        hits = tuple(read_hit(Node(Document("api", {}, {}), (), entry)) for entry in entries)
+        hits = hits_of(read_exchange(Node(Document("api", {}, {}), (), entry)) for entry in entries)
         assert hits == expected
     assert KEY not in answer.text
 

@@ -3,7 +3,6 @@
 import base64
 import quopri
 from email.message import EmailMessage
-from itertools import batched
 from textwrap import dedent
 
 import pytest
@@ -11,14 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.email import mail_source
+from pixel_emulator.email.mail import Mail
 from pixel_emulator.email.mail_source import is_mail
-from pixel_emulator.email.message import (
-    Mail,
-    from_base64,
-    from_quoted_printable,
-    is_base64,
-    read_mail,
-)
+from pixel_emulator.email.message import from_base64, from_quoted_printable, is_base64, read_mail
 from tests.law_examples import examples
 
 HTML = '<p>Grüße — <img src="https://api.segment.io/v1/pixel/track?a=1&amp;b=2"></p>\n'
@@ -328,7 +322,7 @@ ENCODED = base64.b64encode(MARKUP)
 
 @pytest.mark.parametrize("end", [b"", b"\r", b"\n", b"\r\n", b" \n", b"\n\n", b"!\r\n", b"=\n"])
 def test_the_lines_of_base64_may_end_in_any_way(end):
-    body = end.join(map(bytes, batched(ENCODED, 57, strict=False)))
+    body = end.join(ENCODED[at : at + 57] for at in range(0, len(ENCODED), 57))
     assert from_base64(body) == MARKUP
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.email.fetch import fetch_images
-from pixel_emulator.email.render import RenderResult, find_browser, render
+from pixel_emulator.email.render import RenderResult, fetch_images, find_browser, render
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 

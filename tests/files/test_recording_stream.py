@@ -1,7 +1,6 @@
 """Reading entry by entry gives the same as reading as a whole, for any size, in little memory."""
 
 import tracemalloc
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -16,7 +15,7 @@ from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.files.recording_stream import RecordingStream
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runtime.recording_writer import RecordingWriter
-from tests.hits import hit
+from tests.hits import changed, hit
 
 HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r1", tool="0.1.0")
 DIGEST = "0a" * 32
@@ -26,7 +25,7 @@ def write(path, *payloads):
     path.unlink(missing_ok=True)
     recorder = RecordingWriter(path, HEAD)
     for seq, payload in enumerate(payloads, 1):
-        recorder.append(replace(hit(seq, "track", payload), digest=DIGEST))
+        recorder.append(changed(hit(seq, "track", payload), digest=DIGEST).exchange)
     recorder.close(End(calls=len(payloads), connections=1))
     return path.read_text(encoding="utf-8")
 
@@ -150,7 +149,7 @@ def test_its_text_is_never_in_memory_as_a_whole(path):
     with path.open("rb") as file:
         assert RecordingStream.is_streamed(file)
         tracemalloc.start()
-        count = sum(1 for _ in RecordingStream(file, str(path)).hits())
+        count = sum(1 for _ in RecordingStream(file, str(path)).exchanges())
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert count == 4_000

@@ -1,7 +1,5 @@
 """If only few calls of a run are kept, the verdict and its numbers are those of the whole run."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +10,7 @@ from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import evidence, hit
+from tests.hits import changed, evidence, hit
 from tests.law_examples import examples
 
 _EVENTS = ("A", "B", "C")
@@ -148,5 +146,5 @@ def test_a_limited_number_of_alike_calls_is_kept(text, kept):
     call_groups = CallGroups(parse(parse_document(text, "s.yaml")), kept=10)
     [one] = _hits([("A", 1, False)])
     for seq in range(1, MANY + 1):
-        call_groups.add(replace(one, seq=seq))
+        call_groups.add(changed(one, seq=seq))
     assert (len(call_groups.hits()), count_hits(call_groups.hits())) == (kept, MANY)

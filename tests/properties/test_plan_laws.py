@@ -2,7 +2,6 @@
 
 import re
 from contextlib import suppress
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +14,7 @@ from pixel_emulator.core.tracking_plan.plan import parse
 from pixel_emulator.core.tracking_plan.plan_diff import broken_calls, changes
 from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import hit
+from tests.hits import changed, hit
 from tests.law_examples import examples
 from tests.properties.test_recording_laws import PAYLOADS, TEXTS, VALUES
 
@@ -37,7 +36,7 @@ def _hits(draw):
     if version is not None:
         payload["context"] = {"protocols": {"event_version": version}}
     call = Call(type=type, form=draw(st.sampled_from(Form)), payload=payload)
-    return replace(PLAIN, call=call, outcome=Outcome.DELIVERED)
+    return changed(PLAIN, call=call, outcome=Outcome.DELIVERED)
 
 
 def _read(data, write):
@@ -94,5 +93,5 @@ def test_checking_never_fails(payload, type, form):
     text = "rules: {events: [{name: A, rules: {}}], global: {properties: {userId: {minLength: 3}}}}"
     plan = parse(parse_document(text, "plan.yaml"))
     call = Call(type=type, form=form, payload=payload)
-    violated = list(violations({1: plan}, replace(PLAIN, call=call, outcome=Outcome.DAMAGED)))
+    violated = list(violations({1: plan}, changed(PLAIN, call=call, outcome=Outcome.DAMAGED)))
     assert len(violated) == len(set(violated))

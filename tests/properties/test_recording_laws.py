@@ -12,16 +12,17 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.endpoint.pixel import decode
+from pixel_emulator.core.endpoint.pixel.decoder import decode
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import (
     Alphabet,
     Call,
     CallType,
     Dialect,
+    Exchange,
     Form,
-    Hit,
     HttpRequest,
+    JudgedCall,
     Outcome,
     Problem,
     RuleSource,
@@ -31,11 +32,10 @@ from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.redaction.masking import hide, mask
-from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.runtime.recording_writer import RecordingWriter
-from tests.hits import classified_hit, hit
+from tests.hits import changed, classified_hit, hit, redact
 from tests.law_examples import examples
 
 HEAD = Head(
@@ -83,8 +83,15 @@ PROBLEMS = st.builds(
 TIMES = st.integers(0, 10**12).map(
     lambda ms: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 )
-HITS = st.builds(
-    Hit,
+JUDGED = st.builds(
+    JudgedCall,
+    call=calls(),
+    outcome=st.sampled_from(Outcome),
+    problems=st.lists(PROBLEMS, max_size=2).map(tuple),
+    source=st.none() | TEXTS,
+)
+EXCHANGES = st.builds(
+    Exchange,
     seq=st.just(1),
     time=TIMES,
     request=st.builds(
@@ -96,10 +103,7 @@ HITS = st.builds(
         client=TEXTS,
     ),
     status=st.integers(100, 599),
-    call=st.none() | calls(),
-    outcome=st.sampled_from(Outcome),
-    problems=st.lists(PROBLEMS, max_size=2).map(tuple),
-    source=st.none() | TEXTS,
+    calls=st.lists(JUDGED, max_size=1).map(tuple),
     digest=st.just("0a" * 32),
     step=TEXTS,
 )
@@ -119,15 +123,15 @@ ENDS = st.builds(
 )
 
 
-@given(hits=st.lists(HITS, max_size=3), end=ENDS)
-def test_a_recording_survives_its_file(path, hits, end):
+@given(exchanges=st.lists(EXCHANGES, max_size=3), end=ENDS)
+def test_a_recording_survives_its_file(path, exchanges, end):
     path.unlink(missing_ok=True)  # one without calls does not replace one
     recorder = RecordingWriter(path, HEAD)
-    for recorded in hits:
-        recorder.append(recorded)
+    for exchange in exchanges:
+        recorder.append(exchange)
     recorder.close(end)
     recording = read_recording(path)
-    assert recording.hits == tuple(hits)
+    assert recording.exchanges == tuple(exchanges)
     assert recording.end == end
     assert not recording.torn
 
@@ -136,20 +140,20 @@ def test_a_recording_survives_its_file(path, hits, end):
 
 STEP = "mail.yaml : the mail is opened"
 CUT_HITS = [
-    replace(
+    changed(
         hit(1, "page", {"name": "Grüße: 😀 # z", "a.b": {"c": [1.5, []]}}),
         digest="1b" * 32,
         step=STEP,
     ),
-    replace(classified_hit(2, HttpRequest(target=b"/v1/t", method="POST")), digest="2c" * 32),
+    changed(classified_hit(2, HttpRequest(target=b"/v1/t", method="POST")), digest="2c" * 32),
 ]
-SURROGATE = replace(hit(1, "page", {"name": "\ud800"}), digest="3d" * 32)
+SURROGATE = changed(hit(1, "page", {"name": "\ud800"}), digest="3d" * 32)
 
 
 def written(path, hits):
     recorder = RecordingWriter(path, HEAD)
     for recorded in hits:
-        recorder.append(recorded)
+        recorder.append(recorded.exchange)
     acted = {STEP: datetime(2030, 1, 31, 9, tzinfo=UTC)}
     recorder.close(End(calls=len(hits), connections=12, gaps=("a gap",), acted=acted))
     return path.read_bytes(), read_recording(path).hits
@@ -212,7 +216,7 @@ PLAIN_KEYS = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{7,40}", fullmatch=True)
 ODD_KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 OUR_WORDS = " ".join(
     [
-        str(entry(hit(1, "track"))),
+        str(entry(hit(1, "track").exchange)),
         *RULES,
         *Dialect,
         *Outcome,
@@ -340,7 +344,7 @@ def test_no_write_key_is_left_decoded_or_not(path, payload, random, extra):
         target=f"/v1/pixel/track?{query}".encode(), headers=(("referer", referer),)
     )
     recorder = RecordingWriter(path, replace(HEAD, redaction=Redaction.WRITE_KEYS))
-    recorder.append(replace(classified_hit(1, request), digest="0a" * 32))
+    recorder.append(changed(classified_hit(1, request), digest="0a" * 32).exchange)
     recorder.close(End(calls=1, connections=1))
     text = path.read_text(encoding="utf-8")
     decoded = [unquote(text), repr(read_recording(path).hits)]
@@ -422,13 +426,17 @@ def one(query: bytes) -> bytes:
 @pytest.mark.parametrize("redaction", Redaction)
 def test_a_call_that_no_server_reads_survives_its_recording(path, redaction):
     target = b"/v1/pixel/track?event=Email Opened&writeKey=wk_test_0000000000&userId=u"
-    made = replace(classified_hit(1, HttpRequest(target=target)), digest="0a" * 32)
+    made = changed(classified_hit(1, HttpRequest(target=target)), digest="0a" * 32)
     recorder = RecordingWriter(path, replace(HEAD, redaction=redaction))
-    recorder.append(made)
+    recorder.append(made.exchange)
     recorder.abandon()
     recording = read_recording(path)
     [read] = recording.hits
-    assert (made.status, made.outcome) == (read.status, read.outcome) == (400, Outcome.DROPPED)
+    assert (
+        (made.exchange.status, made.outcome)
+        == (read.exchange.status, read.outcome)
+        == (400, Outcome.DROPPED)
+    )
     assert read.call is not None
     assert read.call.payload is None
     assert recording.edits == ()
@@ -442,9 +450,9 @@ def test_a_call_that_no_server_reads_survives_its_recording(path, redaction):
 def test_what_was_recorded_was_not_edited(path, redaction, query):
     request = HttpRequest(target=b"/v1/pixel/track?" + query)
     for dialect in Dialect:
-        made = replace(classified_hit(1, request), call=decode(CallType.TRACK, query, dialect))
+        made = changed(classified_hit(1, request), call=decode(CallType.TRACK, query, dialect))
         recorder = RecordingWriter(path, replace(HEAD, redaction=redaction, dialect=dialect))
-        recorder.append(replace(made, digest="0a" * 32))
+        recorder.append(changed(made, digest="0a" * 32).exchange)
         recorder.abandon()
         assert read_recording(path).edits == ()
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -15,7 +14,7 @@ from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.core.scenario_edit.test_update import updated
-from tests.hits import classified_hit, evidence, hit
+from tests.hits import changed, classified_hit, evidence, hit
 from tests.law_examples import examples
 
 HOSTILE = [
@@ -127,7 +126,7 @@ def in_steps(draw, titles):
     hits = draw(recorded())
     order = draw(st.permutations(titles))
     marks = sorted(draw(st.lists(st.integers(0, 3), min_size=len(hits), max_size=len(hits))))
-    return [replace(sent, step=order[mark]) for sent, mark in zip(hits, marks, strict=True)]
+    return [changed(sent, step=order[mark]) for sent, mark in zip(hits, marks, strict=True)]
 
 
 def nested(levels):

@@ -21,7 +21,7 @@ from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.solve import BUDGET
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
-from tests.hits import START, hit
+from tests.hits import START, changed, hit
 from tests.law_examples import examples
 from tests.oracle import Oracle
 
@@ -107,7 +107,7 @@ def _runs(draw, most=4):
         properties = draw(st.dictionaries(st.sampled_from("ab"), _values, max_size=2))
         event = draw(st.sampled_from("AAB"))
         made = hit(seq, "track", {"event": event, "properties": properties, **user}, at=at)
-        hits.append(replace(made, step=draw(st.sampled_from(["", *titles])) if marks else ""))
+        hits.append(changed(made, step=draw(st.sampled_from(["", *titles])) if marks else ""))
     moments = st.integers(-1, 3).map(lambda n: START + timedelta(milliseconds=100 * n))
     acted = draw(st.dictionaries(st.sampled_from(titles), moments, max_size=1))
     return scenarios, Evidence(hits=tuple(hits), connections=1, acted=acted)

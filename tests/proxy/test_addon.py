@@ -12,7 +12,7 @@ from mitmproxy.flow import Error
 from mitmproxy.io import FlowReader, FlowWriter
 from mitmproxy.test import taddons, tflow, tutils
 
-from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.endpoint.routes import GIF
 from pixel_emulator.core.model import Outcome
 from pixel_emulator.proxy.addon import MITMPROXY_LOGGER, FailureHandler, PixelEmulator
 from pixel_emulator.runtime.journal import Journal
@@ -189,7 +189,10 @@ def test_the_host_header_is_recorded_if_it_names_the_host_of_the_request(
 def test_odd_methods_and_headers_can_be_stored(emulator: PixelEmulator):
     cycle(emulator, flow_of(method="get", headers=((b"X-\xff", b"\xed\xa0\x80"),)))
     [hit] = emulator.journal.hits
-    assert (hit.request.method, hit.status) == ("get", 405)  # Go compares methods as they are
+    assert (hit.request.method, hit.exchange.status) == (
+        "get",
+        405,
+    )  # Go compares methods as they are
     assert hit.request.headers == (("x-ÿ", "í\xa0\x80"),)
 
 

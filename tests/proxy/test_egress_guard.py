@@ -147,6 +147,7 @@ def client_hello_info(name: str) -> bytes:
         b"GET /  HTTP/1.1\r\nhOST:  other.example \r\nX : y\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ],
+    ids=["TLS", "TLS to localhost", "SSH", "few bytes", "HTTP", "HTTP/2"],
 )
 def test_a_tunnel_to_another_host_carries_every_byte_unchanged(
     emulator: Emulator, target: Trap, sent: bytes

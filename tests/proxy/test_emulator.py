@@ -19,11 +19,11 @@ import certifi
 import pytest
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.model import Hit, HttpRequest, Outcome
+from pixel_emulator.core.model import Exchange, Hit, HttpRequest, Outcome
 from pixel_emulator.proxy import master
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.gaps import Refusal
-from pixel_emulator.runtime.history import RecordedRequest
+from pixel_emulator.runtime.history import RecordedExchange
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL, TIMEOUT, Reply, ask, connect, get, read, secured, trap, tunnel
@@ -182,7 +182,7 @@ def test_what_is_no_pixel_is_answered_and_recorded_without_its_body(
         assert ("content-length" in reply.headers) is (status != 204)
         assert ask(client, get(PIXEL, "api.segment.io")).is_pixel  # the framing was right
     hit = emulator.journal.hits[0]
-    assert (hit.outcome, hit.status, hit.call) == (Outcome.UNHANDLED, status, None)
+    assert (hit.outcome, hit.exchange.status, hit.call) == (Outcome.UNHANDLED, status, None)
 
 
 def test_a_direct_request_may_come_in_single_bytes(emulator: Emulator):
@@ -278,7 +278,7 @@ class ObservingRecorder:
     def read(self, start: int, end: int) -> tuple[Hit, ...]:
         raise AssertionError(f"nobody asked for {start} to {end}")
 
-    def append(self, *_hits: Hit) -> None:
+    def append(self, *_exchanges: Exchange) -> None:
         assert self.client is not None
         self.readable.append(bool(select.select([self.client], [], [], 0)[0]))
 
@@ -303,7 +303,7 @@ class BrokenJournal(Journal):
 
     def record_all(
         self, requests: Sequence[HttpRequest], time: datetime | None = None
-    ) -> list[RecordedRequest]:
+    ) -> list[RecordedExchange]:
         raise RuntimeError(f"no room for {requests[0]!r:.20} at {time}")
 
 
@@ -510,13 +510,15 @@ def test_the_url_is_one_that_clients_reach(host: str, url: str):
 
 
 SCRIPT = """
-import sys
+import logging, sys
 from pixel_emulator.runtime.settings import Settings
-from pixel_emulator.runtime.history import RecordedRequest
+from pixel_emulator.runtime.history import RecordedExchange
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from tests.wire import PIXEL, ask, get, secured, tunnel
 
+# On a busy machine, asyncio's debug mode reports callbacks that took long.
+logging.getLogger("asyncio").addFilter(lambda record: not record.msg.startswith("Executing %s"))
 settings = Settings(port=0, host=sys.argv[1])
 with Emulator(settings, Journal(settings)) as e:
     with secured(tunnel(e.port, "api.segment.io:443"), e.authority.ca) as client:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from mitmproxy import ctx
 
-from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.endpoint.routes import GIF
 from pixel_emulator.core.model import Evidence, Outcome
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal
@@ -357,7 +357,7 @@ def test_a_call_with_a_raw_space_is_refused_and_recorded(
         hits = e.journal.hits
         assert len(hits) == calls
         assert e.journal.gaps == ()
-        assert (hits[-1].status, hits[-1].outcome) == (400, Outcome.DROPPED)
+        assert (hits[-1].exchange.status, hits[-1].outcome) == (400, Outcome.DROPPED)
         assert hits[-1].problems[0].code == "bad_request"
     assert re.findall(rb"HTTP/1.1 (\d+)", heard) == [b"200"] * (calls - 1) + [b"400"]
 

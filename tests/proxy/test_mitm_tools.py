@@ -13,6 +13,7 @@ import pytest
 
 from pixel_emulator.cli.mitm_commands import ADDON_PATH
 from pixel_emulator.files.read_write import read_recording
+from pixel_emulator.proxy.addon_options import OPTIONS
 from pixel_emulator.proxy.mitm_tools import TOOLS
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings
@@ -228,6 +229,18 @@ def test_every_tool_lists_our_options(tmp_path: Path, tool: str):
     )
     assert "pixel_dialect: documented" in done.stdout
     assert "\nlisten_host: " in done.stdout
+
+
+@pytest.mark.thorough_but_first
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_every_tool_has_our_options_in_its_help(run_cli, tool: str, flag: str):
+    code, out, err = run_cli(tool, flag)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"usage: pixel-emulator {tool} [options]")
+    assert all(f"  --set {name}=" in out for name in OPTIONS)
+    assert "--set option[=value]" in out
+    assert f"Example: pixel-emulator {tool}" in out
 
 
 @pytest.mark.thorough

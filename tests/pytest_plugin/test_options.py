@@ -23,7 +23,7 @@ NOT_FOR_TESTS = {
     "control_host",
     "max_calls",
 }
-HEAVY = ("mitmproxy", "yaml", "rich", "typer", "re2", "jsonschema_rs", "pixel_emulator.core")
+HEAVY = ("mitmproxy", "yaml", "click", "re2", "jsonschema_rs", "pixel_emulator.core")
 
 
 def test_the_settings_are_those_of_the_emulator():

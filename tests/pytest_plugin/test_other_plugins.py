@@ -24,7 +24,7 @@ GROUPED = '@pytest.mark.xdist_group("g")'
     ("arguments", "mark"), [(("-n2",), ""), (("-n8",), ""), (("-n2", "--dist=loadgroup"), GROUPED)]
 )
 def test_workers_of_xdist_have_an_emulator_each(inner, arguments, mark):
-    result = inner(*arguments, apart=True, all_plugins=True, test_it=MANY.format(mark=mark))
+    result = inner(*arguments, apart=True, test_it=MANY.format(mark=mark))
     result.assert_outcomes(passed=60)
     result.stdout.fnmatch_lines(["pixels: 180 calls in 60 tests"])
 
@@ -34,7 +34,6 @@ def test_late_calls_of_a_worker_are_reported(inner):
     result = inner(
         "-n1",
         apart=True,
-        all_plugins=True,
         test_it="""
             from client import send
             first = []
@@ -55,7 +54,6 @@ def test_calls_in_workers_are_shown_once_each(inner, pytester):
     result = inner(
         *("-n2", "--pixel-show", "page.yaml", "test_it.py"),
         apart=True,
-        all_plugins=True,
         test_it="""
             from client import send
             def test_passes(pixels):

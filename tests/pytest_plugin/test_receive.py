@@ -122,6 +122,7 @@ def test_a_pixel_is_found_in_every_form(given):
         ("inbox", message().as_bytes(unixfrom=True)),
         ("my mail.html", HTML.encode()),
     ],
+    ids=["a.eml", "a.mbox", "a.html", "inbox", "my mail.html"],
 )
 def test_a_path_is_read_as_check_reads_it(tmp_path, monkeypatch, name, raw):
     (tmp_path / name).write_bytes(raw)

@@ -6,8 +6,9 @@ import select
 import shlex
 import subprocess
 import sys
+import sysconfig
 from contextlib import suppress
-from importlib.metadata import version
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -307,43 +308,78 @@ WITHOUT = """
 """
 
 
-@pytest.mark.thorough
+PROGRAM_NAMES = ("uvx", "uv", "pipx", "pip", "pixel-emulator")
+
+
+def programs(folder, **scripts):
+    """Write shell scripts; each that is not given notes that it was called, and fails."""
+    for name in PROGRAM_NAMES:
+        script = scripts.get(name.replace("-", "_"), f'echo {name} "$@" >> called; exit 1')
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize("where", ["nowhere", "only beside the tests"])
+def test_without_the_extra_nothing_is_fetched_from_an_index(inner, pytester, monkeypatch, where):
+    folder = pytester.mkdir("bin")
+    programs(folder)
+    here = sysconfig.get_path("scripts")
+    assert (Path(here) / "pixel-emulator").exists()
+    (folder / "pixel-emulator").unlink()
+    beside = f"{here}:" if where != "nowhere" else ""
+    monkeypatch.setenv("PATH", f"{beside}{folder}:/usr/bin:/bin")
+    result = inner(apart=True, conftest=WITHOUT, test_it=ONE)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "pixels: no `pixel-emulator` with the extra `proxy` is found",
+            "The emulator runs in the process of the tests if `pixel-*",
+        ]
+    )
+    result.stdout.fnmatch_lines(["*`pixel_emulator_command = /path/to/pixel-emulator`*"])
+    assert not (pytester.path / "called").exists()
+
+
+SERVE = f'exec {shlex.join(PIXEL_EMULATOR)} "$@"'
+
+
+def test_without_the_extra_an_installed_program_serves(inner, pytester, monkeypatch):
+    folder = pytester.mkdir("bin")
+    programs(folder, pixel_emulator=SERVE)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    inner(apart=True, conftest=WITHOUT, test_it=ONE).assert_outcomes(passed=1)
+    assert not (pytester.path / "called").exists()
+
+
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize(
-    ("uvx", "said"),
+    ("script", "said"),
     [
-        (None, "pixels: uvx: No such file or directory"),
         (
-            "echo 'No solution found' >&2; exit 1",
-            "pixels: `uvx --from 'pixel-emulator?proxy?==*` does not serve: No solution found",
+            f"exec {sys.executable} other.py serve --json --port 0 --until-eof",
+            "pixels: */bin/pixel-emulator has version 7.7.7, the plugin has *",
+        ),
+        (
+            "echo 'serve needs the extra proxy' >&2; exit 1",
+            "pixels: `*/bin/pixel-emulator` does not serve: serve needs the extra proxy",
         ),
     ],
 )
-def test_without_the_extra_and_without_uvx_the_error_has_advice(
-    inner, pytester, monkeypatch, uvx, said
+def test_an_installed_program_that_cannot_serve_here_is_reported(
+    inner, pytester, monkeypatch, script, said
 ):
+    other = """
+        import importlib.metadata
+        importlib.metadata.version = lambda name: "7.7.7"
+        from pixel_emulator.cli.program import main
+        main()
+    """
     folder = pytester.mkdir("bin")
-    if uvx:
-        (folder / "uvx").write_text(f"#!/bin/sh\n{uvx}\n")
-        (folder / "uvx").chmod(0o755)
+    programs(folder, pixel_emulator=script)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    result = inner(apart=True, conftest=WITHOUT, test_it=ONE)
+    result = inner(apart=True, conftest=WITHOUT, test_it=ONE, other=other)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([said, "The emulator runs in the process of the tests if `pixel-*"])
-
-
-@pytest.mark.thorough
-def test_without_the_extra_uvx_serves(inner, pytester, monkeypatch):
-    """What it gets is the same version; here the rest of the command runs without it."""
-    folder = pytester.mkdir("bin")
-    serve = shlex.join(PIXEL_EMULATOR)
-    (folder / "uvx").write_text(
-        f'#!/bin/sh\necho "$@" > asked\nshift; shift; shift; exec {serve} "$@"\n'
-    )
-    (folder / "uvx").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    inner(apart=True, conftest=WITHOUT, test_it=ONE).assert_outcomes(passed=1)
-    wanted = f"--from pixel-emulator[proxy]=={version('pixel-emulator')} pixel-emulator serve "
-    assert (pytester.path / "asked").read_text().startswith(wanted)
+    result.stdout.fnmatch_lines([said, "The emulator runs in the process of the tests if *"])
 
 
 @pytest.mark.thorough

@@ -96,6 +96,56 @@ def test_each_test_has_a_recording_of_its_own_however_its_parameters_are_spelled
     assert {"test_it[a-b].yaml", "test_it[con].yaml"} <= {path.name for path in folder.iterdir()}
 
 
+ALONE = """
+    import os, pytest
+    from client import send, send_dropped
+    @pytest.mark.pixel(record="recordings")
+    class TestMail:
+        @pytest.mark.parametrize("n", [1])
+        def test_opened(self, pixels, n):
+            send(pixels, os.environ.get("EVENT", "Email Opened"))
+            if "EVENT" in os.environ: send(pixels, "Email Clicked")
+"""
+
+
+def test_a_recording_is_all_that_a_test_has_to_name(inner, recording, monkeypatch):
+    for _ in range(2):
+        inner(test_mail=ALONE).assert_outcomes(passed=1)
+    assert [call_name(hit) for hit in read_recording(recording).hits] == ["Email Opened"]
+    before = recording.read_bytes()
+    monkeypatch.setenv("EVENT", "Email Opened")
+    result = inner(test_mail=ALONE)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["E *unexpected: 1 call that no expectation matches*Email Clicked*"]
+    )
+    assert recording.read_bytes() == before
+    inner("--pixel-update", test_mail=ALONE).assert_outcomes(passed=1)
+    inner(test_mail=ALONE).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("send_dropped(pixels)", "dropped: 1 call that Segment would drop*"),
+        ("send(pixels, 'A'); send(pixels, 'B'); pixels.expect(track='A')", "unexpected: 1 call*"),
+        ("send(pixels, 'A'); pixels.expect_none()", "*#1*"),
+    ],
+)
+def test_a_recording_accepts_no_more_than_calls_of_which_nothing_is_expected(
+    inner, pytester, body, said
+):
+    test = f"""
+        from client import send, send_dropped
+        def test_it(pixels):
+            {body}
+    """
+    result = inner(ini=RECORD, test_mail=test)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"E *AssertionError: {said}"])
+    assert not (pytester.path / "recordings").exists()
+
+
 def test_a_test_that_fails_records_nothing(inner, recording):
     inner(ini=RECORD, test_mail=TEST.replace('any="track"', 'any="page"')).assert_outcomes(failed=1)
     assert not recording.exists()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.scenario import DEFAULT_QUIET, DEFAULT_WITHIN, Step
@@ -128,7 +128,7 @@ def test_a_journal_tail_holds_what_arrived_after_its_start(journal):
     part = JournalTail(journal, hits=1, connections=1)
     assert (part.evidence().hits, part.evidence().connections) == ((), 0)
     journal.connected()
-    hit = journal.record(call())
+    [hit] = journal.record(call()).hits
     assert (part.evidence().hits, part.evidence().connections) == ((hit,), 1)
     assert settled(OPENED, journal, part=part) is Outlook.MET
 

@@ -8,16 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.model import JSON, CallType, Dialect, Form, HttpRequest, Outcome, Payload
+from pixel_emulator.core.model import (
+    JSON,
+    CallType,
+    Dialect,
+    Form,
+    HttpRequest,
+    Outcome,
+    Payload,
+    hits_of,
+)
 from pixel_emulator.core.problems.classify import MessageIds
-from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.runtime.history import Classifier, History
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings
+from tests.hits import record, redact
 
 START = datetime(2030, 1, 31, 9, tzinfo=UTC)
 JUDGE = Classifier(Dialect.DOCUMENTED, {"wk_test_000000000000": "shop"})
@@ -50,15 +59,15 @@ def _time(seq):
 def filled(requests=REQUESTS, *, limit=1_000, decoded=2):
     """Return a history with these requests, and their hits."""
     memory, seen = History(limit, JUDGE, decoded=decoded), MessageIds()
-    hits = [
+    exchanges = [
         seen.check(
-            JUDGE.classify(seq, request, START + timedelta(seconds=seq), f"step {seq % 3}").hit
+            JUDGE.classify(seq, request, START + timedelta(seconds=seq), f"step {seq % 3}").exchange
         )
         for seq, request in enumerate(requests, 1)
     ]
-    for hit in hits:
-        memory.add([hit])
-    return memory, tuple(hits)
+    for exchange in exchanges:
+        memory.add([exchange])
+    return memory, hits_of(exchanges)
 
 
 @pytest.mark.parametrize("decoded", [0, 1, 5, 100])
@@ -100,7 +109,7 @@ def test_what_has_gone_still_counts():
 def test_without_a_recording_what_has_gone_is_a_gap(calls, gap):
     journal = Journal(Settings(max_calls=3))
     for number in range(calls):
-        journal.record(pixel(messageId=f"m{number}"))
+        record(journal, pixel(messageId=f"m{number}"))
     evidence = journal.evidence()
     assert [hit.seq for hit in evidence.hits] == [*range(max(calls - 3, 0) + 1, calls + 1)]
     said = f"calls {gap} are not known: only a recording keeps more than `max_calls`"
@@ -111,9 +120,9 @@ def test_without_a_recording_what_has_gone_is_a_gap(calls, gap):
 def test_message_ids_that_were_forgotten_are_a_gap_too():
     journal = Journal(Settings(max_calls=1))
     for number in range(11):
-        journal.record(pixel(messageId=f"m{number}"))
-    assert journal.record(pixel(messageId="m10")).outcome is Outcome.DUPLICATE
-    assert journal.record(pixel(messageId="m0")).outcome is Outcome.DELIVERED
+        record(journal, pixel(messageId=f"m{number}"))
+    assert record(journal, pixel(messageId="m10")).outcome is Outcome.DUPLICATE
+    assert record(journal, pixel(messageId="m0")).outcome is Outcome.DELIVERED
     assert "the first 2 messageIds of this run are forgotten" in journal.gaps[0]
 
 
@@ -127,7 +136,7 @@ def test_with_a_recording_what_has_gone_is_read_back(tmp_path):
     """They are as written: with masked write keys, and the hits in memory are then masked too."""
     settings = Settings(max_calls=10, record=str(tmp_path / "calls.yaml"))
     journal = Journal(settings, sink=open_recording(settings))
-    hits = [journal.record(pixel(f"Event {number}")) for number in range(600)]
+    hits = [record(journal, pixel(f"Event {number}")) for number in range(600)]
     journal.record_all([pixel("One"), pixel("Two")])
     evidence = journal.evidence()
     assert (len(evidence.hits), evidence.masked, evidence.gaps) == (602, True, ())
@@ -145,7 +154,7 @@ def test_what_cannot_be_read_back_is_a_gap(tmp_path):
     settings = Settings(max_calls=1, record=str(tmp_path / "calls.yaml"))
     journal = Journal(settings, sink=open_recording(settings))
     for number in range(3):
-        journal.record(pixel(f"Event {number}"))
+        record(journal, pixel(f"Event {number}"))
     Path(settings.record).unlink()
     [gap] = journal.evidence().gaps
     assert gap.startswith(f"calls #1 to #2 are not known: {settings.record}: cannot read this file")
@@ -156,7 +165,7 @@ def test_a_file_that_holds_other_calls_by_now_is_a_gap(tmp_path):
     settings = Settings(max_calls=1, record=str(tmp_path / "calls.yaml"))
     journal = Journal(settings, sink=open_recording(settings))
     for number in range(3):
-        journal.record(pixel(f"Event {number}"))
+        record(journal, pixel(f"Event {number}"))
     text = Path(settings.record).read_text(encoding="utf-8")
     Path(settings.record).write_text(text.replace("seq: 2", "seq: 9"), encoding="utf-8")
     [gap] = journal.evidence().gaps

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.model import CallType, Dialect, Hit, Outcome
+from pixel_emulator.core.model import CallType, Dialect, Hit, Outcome, hits_of
 from pixel_emulator.core.recordings.recording import End
-from pixel_emulator.core.redaction.redact import redact
+from pixel_emulator.core.redaction.redact import redacted
 from pixel_emulator.runtime.gaps import ClientHelloInfo, Refusal
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
+from tests.hits import record
 
 START = datetime(2030, 1, 31, 9, 0, 0, 123_999, tzinfo=UTC)
 
@@ -36,12 +37,12 @@ class Lines:
     put_back = False
 
     def read(self, start, end):
-        return tuple(map(redact, self.seen[start - 1 : end - 1]))
+        return redacted(self.seen[start - 1 : end - 1])
 
-    def append(self, *hits):
+    def append(self, *exchanges):
         if self.fails:
             raise OSError(28, "No space left on device")
-        self.seen += hits
+        self.seen += hits_of(exchanges)
 
     def abandon(self):
         self.end = "abandoned"
@@ -54,16 +55,16 @@ class Lines:
 
 def test_a_request_becomes_a_stamped_and_classified_hit():
     journal = Journal(Settings(), now=lambda: START)
-    hit = journal.record(pixel())
-    assert (hit.seq, hit.status, hit.outcome) == (1, 200, Outcome.DELIVERED)
+    hit = record(journal, pixel())
+    assert (hit.seq, hit.exchange.status, hit.outcome) == (1, 200, Outcome.DELIVERED)
     assert hit.time == START.replace(microsecond=123_000)
-    assert len(hit.digest) == 64
+    assert len(hit.exchange.digest) == 64
     assert journal.hits == (hit,)
 
 
 def test_what_is_no_pixel_call_is_unhandled():
-    hit = Journal(Settings()).record(request_from_url("/v1/pixel/unknown"))
-    assert (hit.status, hit.call, hit.outcome) == (404, None, Outcome.UNHANDLED)
+    hit = record(Journal(Settings()), request_from_url("/v1/pixel/unknown"))
+    assert (hit.exchange.status, hit.call, hit.outcome) == (404, None, Outcome.UNHANDLED)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +82,14 @@ def test_what_is_no_pixel_call_is_unhandled():
 def test_a_message_id_seen_before_makes_a_duplicate(second, outcome):
     """Segment keeps the first call of a messageId; other problems take precedence."""
     journal = Journal(Settings())
-    journal.record(pixel(messageId="m1"))
-    assert journal.record(second).outcome is outcome
+    record(journal, pixel(messageId="m1"))
+    assert record(journal, second).outcome is outcome
 
 
 def test_a_dropped_call_takes_no_message_id():
     journal = Journal(Settings())
-    journal.record(pixel("", messageId="m1"))
-    assert journal.record(pixel(messageId="m1")).outcome is Outcome.DELIVERED
+    record(journal, pixel("", messageId="m1"))
+    assert record(journal, pixel(messageId="m1")).outcome is Outcome.DELIVERED
 
 
 def test_a_hit_is_written_before_anybody_hears_of_it():
@@ -96,7 +97,7 @@ def test_a_hit_is_written_before_anybody_hears_of_it():
     journal = Journal(Settings(), sink=recorder)
     heard: list[tuple[Hit, list[Hit]]] = []
     journal.subscribe(lambda hit: heard.append((hit, list(recorder.seen))))
-    hit = journal.record(pixel())
+    hit = record(journal, pixel())
     assert heard == [(hit, [hit])]
 
 
@@ -104,9 +105,9 @@ def test_a_subscriber_hears_until_it_leaves():
     journal = Journal(Settings())
     heard: list[Hit] = []
     leave = journal.subscribe(heard.append)
-    first = journal.record(pixel())
+    first = record(journal, pixel())
     leave()
-    journal.record(pixel())
+    record(journal, pixel())
     assert heard == [first]
 
 
@@ -114,7 +115,7 @@ def test_the_end_counts_calls_and_connections():
     recorder = Lines()
     journal = Journal(Settings(), sink=recorder)
     journal.connected()
-    journal.record(pixel())
+    record(journal, pixel())
     journal.close()
     assert recorder.end == End(calls=1, connections=1)
     journal.close()
@@ -124,7 +125,7 @@ def test_a_hit_belongs_to_the_step_that_is_running():
     journal = Journal(Settings())
     for title in ("", "first", "second", ""):
         journal.begin_step(title)
-        journal.record(pixel())
+        record(journal, pixel())
     assert [hit.step for hit in journal.hits] == ["", "first", "second", ""]
 
 
@@ -144,7 +145,7 @@ def test_a_new_run_has_seen_no_message():
     outcomes = []
     for _ in range(2):
         journal.begin_run()
-        outcomes += [journal.record(pixel(messageId="m1")).outcome for _ in range(2)]
+        outcomes += [record(journal, pixel(messageId="m1")).outcome for _ in range(2)]
     assert outcomes == [Outcome.DELIVERED, Outcome.DUPLICATE] * 2
 
 
@@ -157,17 +158,17 @@ def test_a_clock_is_the_time_of_the_first_thing_and_runs_on(acts_first):
     if acts_first:
         journal.mark_done("step")
         assert journal.evidence().acted == {"step": clock}
-    times = [journal.record(pixel()).time for _ in range(2)]
+    times = [record(journal, pixel()).time for _ in range(2)]
     assert times == [clock + timedelta(seconds=acts_first + n) for n in range(2)]
     journal.begin_run()
-    assert journal.record(pixel()).time > START
+    assert record(journal, pixel()).time > START
 
 
 def test_a_failing_sink_is_a_gap_and_loses_no_hit():
     recorder = Lines(fails=True)
     journal = Journal(Settings(), sink=recorder)
-    journal.record(pixel())
-    journal.record(pixel())
+    record(journal, pixel())
+    record(journal, pixel())
     assert len(journal.hits) == 2
     assert journal.failures == (
         "call #1 could not be recorded: [Errno 28] No space left on device",
@@ -292,13 +293,13 @@ def test_a_head_that_is_too_large_is_a_gap_of_its_own():
 
 def test_waiting_ends_with_the_call_that_was_waited_for():
     journal = Journal(Settings())
-    journal.record(pixel())
+    record(journal, pixel())
     first = threading.Event()
 
     def send():
-        journal.record(pixel())
+        record(journal, pixel())
         first.wait()
-        journal.record(pixel())
+        record(journal, pixel())
 
     sender = threading.Thread(target=send)
     sender.start()
@@ -335,7 +336,7 @@ def test_waiting_in_vain_ends_at_the_timeout():
 def test_threads_get_numbers_without_holes():
     journal = Journal(Settings(), sink=(recorder := Lines()))
     threads = [
-        threading.Thread(target=lambda: [journal.record(pixel()) for _ in range(50)])
+        threading.Thread(target=lambda: [record(journal, pixel()) for _ in range(50)])
         for _ in range(4)
     ]
     for thread in threads:
@@ -348,15 +349,15 @@ def test_threads_get_numbers_without_holes():
 
 def test_a_named_write_key_names_the_source():
     journal = Journal(Settings(source=("email=wk_test_000000000000",)))
-    assert journal.record(pixel()).source == "email"
-    other = journal.record(pixel(writeKey="wk_other_00000000"))
+    assert record(journal, pixel()).source == "email"
+    other = record(journal, pixel(writeKey="wk_other_00000000"))
     assert (other.source, other.outcome) == (None, Outcome.DROPPED)
     assert "unknown_source" in [problem.code for problem in other.problems]
 
 
 def test_the_dialect_decides():
     request = request_from_url("/v1/pixel/track?data={}")
-    calls = [Journal(Settings(dialect=dialect)).record(request).call for dialect in Dialect]
+    calls = [record(Journal(Settings(dialect=dialect)), request).call for dialect in Dialect]
     assert [call and call.payload for call in calls] == [{}, None]
 
 
@@ -383,7 +384,7 @@ def test_time_is_taken_inside_the_lock():
     """So recorded times never run backwards."""
     ticks = iter(START + timedelta(seconds=n) for n in range(10))
     journal = Journal(Settings(), now=lambda: next(ticks))
-    times = [journal.record(pixel()).time for _ in range(5)]
+    times = [record(journal, pixel()).time for _ in range(5)]
     assert times == sorted(times)
 
 
@@ -394,7 +395,7 @@ def test_whoever_asks_for_the_time_starts_no_clock():
     clock = datetime(2020, 2, 29, 12, tzinfo=UTC)
     journal.begin_run(clock)
     assert journal.now() == journal.now() == clock
-    assert journal.record(pixel()).time == clock
+    assert record(journal, pixel()).time == clock
     assert journal.now() == clock + timedelta(seconds=1)
 
 

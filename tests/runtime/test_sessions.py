@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Hit, Outcome
 from pixel_emulator.files.read_write import read_recording
@@ -360,10 +360,10 @@ def test_a_session_may_have_its_own_dialect_and_sources(emulator):
 def test_a_message_id_is_a_duplicate_only_within_its_session(emulator):
     url = f"https://{SEGMENT}{PIXEL}&messageId=m1"
     for session in (emulator.sessions.open(), emulator.sessions.open()):
-        assert session.receive(request_from_url(url)).outcome is Outcome.DELIVERED
-        assert session.receive(request_from_url(url)).outcome is Outcome.DUPLICATE
+        assert session.receive(request_from_url(url)).outcomes[0] is Outcome.DELIVERED
+        assert session.receive(request_from_url(url)).outcomes[0] is Outcome.DUPLICATE
         session.clear()
-        assert session.receive(request_from_url(url)).outcome is Outcome.DELIVERED
+        assert session.receive(request_from_url(url)).outcomes[0] is Outcome.DELIVERED
 
 
 # -- what a test does with it ---------------------------------------------------------------
@@ -374,7 +374,7 @@ def test_receive_notifies_waiters_and_subscribers(emulator):
     told: list[Hit] = []
     leave = session.subscribe(told.append)
     assert not session.wait(0, 0)
-    hit = session.receive(request_from_url(f"https://{SEGMENT}{PIXEL}"))
+    [hit] = session.receive(request_from_url(f"https://{SEGMENT}{PIXEL}")).hits
     assert session.wait(0, 0)
     assert not session.wait(1, 0)
     leave()

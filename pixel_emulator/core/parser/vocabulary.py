@@ -21,6 +21,14 @@ POLICIES = {
     "unhandled": "Requests to the emulated hosts that are no pixel calls.",
 }
 
+ACTIONS = {
+    "run": "A command: a text for the shell, or a list.",
+    "open": "An HTML file or a mail, opened as a mail client would.",
+    "send": "One call, sent through the proxy.",
+    "replay": "A recording whose calls are sent again.",
+    "wait": "A time to wait, as 200ms.",
+}
+
 _WAITING = {
     "order": "The order of the expected calls: any, listed, or strict (nothing between them).",
     "within": "How long a live run waits for the calls, as 5s; that is the default.",
@@ -30,7 +38,7 @@ _WAITING = {
 STEP = {
     "name": "The name of the step; no two steps have the same name.",
     "client": "The mail client that `open` fetches as.",
-    "do": "What to do before the calls come: run, open, send, replay, wait.",
+    "do": f"What to do before the calls come: {', '.join(ACTIONS)}.",
     "expect": "The calls that have to arrive, each exactly once unless it has `times`.",
     "never": "Calls that must not arrive.",
     **_WAITING,
@@ -118,14 +126,6 @@ REQUEST = {
     "client": "The mail client, recognized by its headers.",
     "fetch": "A person's open, a prefetch, an image proxy, or a HEAD.",
     "http": "The version, as HTTP/1.1.",
-}
-
-ACTIONS = {
-    "run": "A command: a text for the shell, or a list.",
-    "open": "An HTML file or a mail, opened as a mail client would.",
-    "send": "One call, sent through the proxy.",
-    "replay": "A recording whose calls are sent again.",
-    "wait": "A time to wait, as 200ms.",
 }
 
 GIVEN = {

@@ -1,27 +1,37 @@
 """Classify requests: the route, the call, its problems and its outcome."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from pixel_emulator.core.endpoint.pixel import (
-    Route,
-    decode_with_text,
-    request_from_url,
-    route_of,
-    undecodable_call,
+from pixel_emulator.core.endpoint.routes import Route, route_of
+from pixel_emulator.core.endpoint.urls import request_from_url
+from pixel_emulator.core.model import (
+    KEPT,
+    Call,
+    Dialect,
+    Exchange,
+    HttpRequest,
+    JudgedCall,
+    Outcome,
+    Problem,
 )
-from pixel_emulator.core.model import KEPT, Call, Dialect, Hit, HttpRequest, Outcome, Problem
 from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.problems.damage import url_text_problems
 from pixel_emulator.core.problems.drops import outcome_of, sorted_by_severity, validate
 
 
 class Classification(NamedTuple):
-    """Classification of one request by itself, so without the check for duplicates.
+    """The route of one request and its judged calls, without the check for duplicates."""
 
-    `call` is None for a request that is no pixel call. `source` is the name of the write key, or
-    None.
+    route: Route
+    calls: tuple[JudgedCall, ...]
+
+
+class UrlClassification(NamedTuple):
+    """Classification of the request that a client makes for a URL.
+
+    `call` is None for a URL that is no pixel. `source` is the name of the write key, or None.
     """
 
     route: Route
@@ -38,22 +48,22 @@ def classify_url(
     *,
     hosts: Iterable[str] = (),
     text: str = "",
-) -> Classification:
+) -> UrlClassification:
     """Classify the request that a client makes for a URL, with the problems of the URL itself.
 
     `text` is the URL as written in its document, by default `url`. A host that one edit turns into
     one of `hosts` is misspelt.
     """
     request = request_from_url(url)
-    classification = classify(request, dialect, sources)
+    route, calls = classify(request, dialect, sources)
     url_problems = tuple(url_text_problems(text or url, request, hosts))
-    if not url_problems:
-        return classification
-    problems = sorted_by_severity((*classification.problems, *url_problems))
-    is_call = classification.call is not None
-    return classification._replace(
-        problems=problems, outcome=outcome_of(problems) if is_call else classification.outcome
-    )
+    if not calls:
+        return UrlClassification(route, None, url_problems, Outcome.UNHANDLED)
+    [judged] = calls  # a URL is a GET, which carries one call
+    problems = judged.problems
+    if url_problems:
+        problems = sorted_by_severity((*problems, *url_problems))
+    return UrlClassification(route, judged.call, problems, outcome_of(problems), judged.source)
 
 
 def classify(
@@ -62,16 +72,16 @@ def classify(
     """Decode and validate a request; `sources` maps write keys to names. Never raises."""
     sources = sources or {}
     route = route_of(request)
-    if route.type is None:
-        return Classification(route=route, call=None, problems=(), outcome=Outcome.UNHANDLED)
-    if b" " in request.target:
-        call, text = undecodable_call(route.type), ""
-    else:
-        call, text = decode_with_text(route.type, request.query, dialect)
+    decoded = route.calls(request, dialect)
+    return Classification(
+        route, tuple([_judged(call, text, request, sources) for call, text in decoded])
+    )
+
+
+def _judged(call: Call, text: str, request: HttpRequest, sources: Mapping[str, str]) -> JudgedCall:
     problems = validate(call, request, sources, text)
     key = (call.payload or {}).get("writeKey")
-    return Classification(
-        route=route,
+    return JudgedCall(
         call=call,
         problems=problems,
         outcome=outcome_of(problems),
@@ -98,33 +108,56 @@ class MessageIds:
         """Forget all messageIds: a new run begins without any."""
         self._ids.clear()
 
-    def check(self, hit: Hit) -> Hit:
-        """Return the next hit, classified as a duplicate if its messageId was seen before.
+    def check(self, exchange: Exchange) -> Exchange:
+        """Return the next exchange; its calls whose messageId was seen before are duplicates.
 
         The messageId of a dropped call does not count.
         """
-        if hit.call is None or hit.call.payload is None or hit.outcome not in KEPT:
-            return hit
-        message_id = hit.call.payload.get("messageId")
+        duplicates = [self._is_duplicate(judged) for judged in exchange.calls]
+        return with_duplicates(exchange, duplicates) if any(duplicates) else exchange
+
+    def _is_duplicate(self, judged: JudgedCall) -> bool:
+        payload = judged.call.payload
+        if payload is None or judged.outcome not in KEPT:
+            return False
+        message_id = payload.get("messageId")
         if not isinstance(message_id, str) or not message_id:
-            return hit
+            return False
         if message_id in self._ids:
-            return as_duplicate(hit)
+            return True
         self._ids[message_id] = None
         if self._limit is not None and len(self._ids) > self._limit:
             del self._ids[next(iter(self._ids))]
             self.forgotten += 1
-        return hit
+        return False
 
 
-def as_duplicate(hit: Hit) -> Hit:
-    """Return the hit of a kept call as one whose messageId was seen before.
+def with_duplicates(exchange: Exchange, duplicates: Sequence[bool]) -> Exchange:
+    """Return the exchange with those kept calls as duplicates whose messageId was seen before.
 
     The outcome of a damaged call stays damaged.
     """
-    message_id = ((hit.call and hit.call.payload) or {}).get("messageId")
+    calls = (
+        _as_duplicate(judged) if is_duplicate else judged
+        for judged, is_duplicate in zip(exchange.calls, duplicates, strict=True)
+    )
+    return replace(exchange, calls=tuple(calls))
+
+
+def duplicates_of(exchange: Exchange) -> tuple[bool, ...]:
+    """Return for each call of an exchange whether its messageId was seen before."""
+    return tuple(
+        [
+            any(problem.code == DUPLICATE_CODE for problem in judged.problems)
+            for judged in exchange.calls
+        ]
+    )
+
+
+def _as_duplicate(judged: JudgedCall) -> JudgedCall:
+    message_id = (judged.call.payload or {}).get("messageId")
     return replace(
-        hit,
-        problems=(*hit.problems, problem(DUPLICATE_CODE, "messageId", value=message_id)),
-        outcome=Outcome.DUPLICATE if hit.outcome is Outcome.DELIVERED else hit.outcome,
+        judged,
+        problems=(*judged.problems, problem(DUPLICATE_CODE, "messageId", value=message_id)),
+        outcome=Outcome.DUPLICATE if judged.outcome is Outcome.DELIVERED else judged.outcome,
     )

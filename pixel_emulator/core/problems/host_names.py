@@ -1,7 +1,5 @@
 """Host names: IDNA mapping, and detection of misspelt names."""
 
-from encodings.idna import nameprep
-
 _MAX_MAPPED = 1_000  # characters; no DNS name has more than 253
 _MAX_LABEL = 63
 
@@ -14,6 +12,8 @@ def idna_mapped(host: str) -> str:
     """
     if host.isascii() or len(host) > _MAX_MAPPED:
         return host
+    from encodings.idna import nameprep
+
     try:
         return nameprep(host.replace("\u3002", "."))
     except UnicodeError:

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from pixel_emulator.core.errors import did_you_mean
 from pixel_emulator.core.matching.diff import Mismatch, matches, mismatches
@@ -128,6 +129,13 @@ class Profiles:
     def profile(self, id: str) -> Profile | None:
         """Return the profile that an id of any kind belongs to, or None."""
         return self._by_id.get(id)
+
+    def __getitem__(self, id: str) -> dict[str, Any]:
+        """Return the profile of an id of any kind as data; see `as_data`. Raises KeyError."""
+        if profile := self._by_id.get(id):
+            return profile.as_data()
+        known = ", ".join(map(repr, self.ids)) or "none"
+        raise KeyError(f"no kept call has the id {id!r}; known: {known}")
 
     @property
     def ids(self) -> tuple[str, ...]:

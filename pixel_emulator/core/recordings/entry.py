@@ -1,4 +1,4 @@
-"""Entries of a recording: hits as plain data and back, and a fast reader of their text."""
+"""Entries of a recording: exchanges as plain data and back, and a fast reader of their text."""
 
 import json
 import re
@@ -10,9 +10,10 @@ from pixel_emulator.core.model import (
     Alphabet,
     Call,
     CallType,
+    Exchange,
     Form,
-    Hit,
     HttpRequest,
+    JudgedCall,
     Outcome,
     Payload,
     Problem,
@@ -33,58 +34,70 @@ STORED_HEADERS = frozenset(
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?*]*)(.*)", re.DOTALL)
 
 
-def entry(hit: Hit) -> Payload:
-    """Return a hit as plain data. The digest comes last, so that a torn entry lacks it."""
-    call = hit.call
-    data: Payload = {"seq": hit.seq, "time": time_text(hit.time)}
-    if hit.step:
-        data["step"] = hit.step
-    if call is not None:
-        data["type"] = call.type.value
-    data["outcome"] = hit.outcome.value
-    if call is not None:
+def entry(exchange: Exchange) -> Payload:
+    """Return an exchange as plain data. The digest comes last, so that a torn entry lacks it."""
+    judged = exchange.calls[0] if exchange.calls else None
+    data: Payload = {"seq": exchange.seq, "time": time_text(exchange.time)}
+    if exchange.step:
+        data["step"] = exchange.step
+    if judged is not None:
+        data["type"] = judged.call.type.value
+    data["outcome"] = exchange.outcomes[0].value
+    if judged is not None:
+        call = judged.call
         data["form"] = call.form.value
         if call.alphabet is not None:
             data |= {"alphabet": call.alphabet.value, "padded": call.padded}
         data["payload"] = yaml_writer.flatten_deep(call.payload)
-    data["problems"] = [problem.as_data() for problem in hit.problems]
-    if hit.source is not None:
-        data["source"] = hit.source
-    data["request"] = request_entry(hit)
-    data["digest"] = f"sha256:{hit.digest}"
+    problems = judged.problems if judged else ()
+    data["problems"] = [problem.as_data() for problem in problems]
+    if judged is not None and judged.source is not None:
+        data["source"] = judged.source
+    data["request"] = request_entry(exchange)
+    data["digest"] = f"sha256:{exchange.digest}"
     return data
 
 
-def request_entry(hit: Hit) -> Payload:
-    """Return the request of a hit, and the status of its response, as plain data of its entry."""
-    request = hit.request
+def request_entry(exchange: Exchange) -> Payload:
+    """Return the request of an exchange, and the status of its response, as plain data of its
+    entry."""
+    request = exchange.request
     return {
         "method": request.method,
         "url": request.url,
         "http": request.http_version,
         "client": request.client,
         "headers": _stored(request.headers),
-        "status": hit.status,
+        "status": exchange.status,
     }
 
 
-def read_hit(data: Node) -> Hit:
-    """Return the hit of an entry; the inverse of `entry`. Nothing is classified again.
+def read_exchange(data: Node) -> Exchange:
+    """Return the exchange of an entry; the inverse of `entry`. Nothing is classified again.
 
-    The hit holds all problems, and its call none. Raises InputError if the data is no entry.
+    A judged call holds all problems, and its call none. Raises InputError if the data is no entry.
     """
     digest = data["digest"].text("sha256:")
-    return Hit(
+    calls = () if data["type"].value is None else (_judged(data),)
+    if not calls:
+        data["outcome"].choice(Outcome)
+    return Exchange(
         seq=data["seq"].number(),
         time=data["time"].time(),
         request=read_request(data["request"]),
         status=data["request"]["status"].number(200),
-        call=None if data["type"].value is None else _call(data),
+        calls=calls,
+        digest=digest.removeprefix("sha256:"),
+        step=data["step"].text(""),
+    )
+
+
+def _judged(data: Node) -> JudgedCall:
+    return JudgedCall(
+        call=_call(data),
         outcome=data["outcome"].choice(Outcome),
         problems=tuple(map(_problem, data["problems"].items())),
         source=None if data["source"].value is None else data["source"].text(),
-        digest=digest.removeprefix("sha256:"),
-        step=data["step"].text(""),
     )
 
 
@@ -177,10 +190,10 @@ class FastEntryReader:
 
     def __init__(self, payload_of: Callable[[CallType, bytes, int], Payload | None]) -> None:
         self._payload_of = payload_of
-        self._templates: dict[tuple[str | None, ...], Hit] = {}
+        self._templates: dict[tuple[str | None, ...], Exchange] = {}
 
-    def read(self, text: str) -> Hit | None:
-        """Return the hit of an entry, or None if the entry must be read as YAML.
+    def read(self, text: str) -> Exchange | None:
+        """Return the exchange of an entry, or None if the entry must be read as YAML.
 
         The payload is that of the URL, and the same as in the entry.
         """
@@ -193,9 +206,11 @@ class FastEntryReader:
         problems = _problems(match["problems"] or "")
         if not parts or problems is None:
             return None
-        request, call = template.request, template.call
+        request, calls = template.request, template.calls
         target = parts[3].encode(errors="surrogatepass")
-        if call is not None:
+        if calls:
+            [judged] = calls
+            call = judged.call
             payload = self._payload_of(call.type, target.partition(b"?")[2], template.status)
             if match["payload"] is None:
                 if call.payload or payload != call.payload:
@@ -209,11 +224,18 @@ class FastEntryReader:
                 alphabet=call.alphabet,
                 padded=call.padded,
             )
+            calls = (
+                JudgedCall(
+                    call=call, outcome=judged.outcome, problems=problems, source=judged.source
+                ),
+            )
+        elif problems:
+            return None
         try:
             time = datetime.fromisoformat(match["time"])
         except ValueError:
             return None
-        return Hit(
+        return Exchange(
             seq=int(match["seq"]),
             time=time,
             request=HttpRequest(
@@ -226,23 +248,20 @@ class FastEntryReader:
                 client=request.client,
             ),
             status=template.status,
-            call=call,
-            outcome=template.outcome,
-            problems=problems,
-            source=template.source,
+            calls=calls,
             digest=match["digest"],
             step=template.step,
         )
 
-    def learn(self, text: str, hit: Hit) -> None:
-        """Remember an entry that was read as YAML, and its hit, as a template for later ones."""
+    def learn(self, text: str, exchange: Exchange) -> None:
+        """Remember an entry that was read as YAML as a template for later ones."""
         match = _ENTRY.fullmatch(text)
-        if match is None or (hit.call is None and match["payload"] is not None):
+        if match is None or (not exchange.calls and match["payload"] is not None):
             return
         if len(self._templates) >= _MAX_TEMPLATES:
             self._templates.clear()
-        self._templates[_template_key(match)] = hit
-        if self.read(text) != hit:  # the text differs from what our writer writes
+        self._templates[_template_key(match)] = exchange
+        if self.read(text) != exchange:  # the text differs from what our writer writes
             del self._templates[_template_key(match)]
 
 

@@ -1,4 +1,4 @@
-"""The text of an entry of a recording: `yaml_writer.write([entry(hit)])`, fast for usual calls.
+"""The text of an entry: `yaml_writer.write([entry(exchange)])`, fast for usual calls.
 
 Most of an entry is the same for all calls of one kind from one client. That text is cached as a
 template, and the values of each call are inserted.
@@ -12,9 +12,10 @@ from pixel_emulator.core.model import (
     Alphabet,
     Call,
     CallType,
+    Exchange,
     Form,
-    Hit,
     HttpRequest,
+    JudgedCall,
     Outcome,
     Payload,
     Problem,
@@ -31,31 +32,41 @@ _DATA = "7"
 """The data of a template; it is the end of the URL, after all parts that a client chooses."""
 
 
-def entry_text(hit: Hit, *, masks: bool = True, known: tuple[str, ...] = ()) -> str:
+def entry_text(exchange: Exchange, *, masks: bool = True, known: tuple[str, ...] = ()) -> str:
     """Return one entry as YAML, with its write keys masked (see `redact`) if `masks`.
 
     `known` are write keys that are masked also in places without the name of a key.
     """
-    fields = masked_fields(hit, known) if masks else unmasked_fields(hit)
-    if fields is None or hit.call is None:
-        return yaml_writer.write([entry(redact(hit, known) if masks else hit)])
-    return _filled_in(hit, hit.call, fields)
+    fields = masked_fields(exchange, known) if masks else unmasked_fields(exchange)
+    if fields is None:
+        return yaml_writer.write([entry(redact(exchange, known) if masks else exchange)])
+    return _filled_in(exchange, fields)
 
 
-def next_entry(hit: Hit, known: KnownKeys, *, masks: bool = True) -> str:
+def next_entry(exchange: Exchange, known: KnownKeys, *, masks: bool = True) -> str:
     """Return the next entry of a run as YAML, and add its write keys to `known`."""
-    fields = masked_fields(hit, known.keys) if masks else None
-    if fields is not None and hit.call and hit.call.payload:
-        known.add((str(hit.call.payload["writeKey"]),))
-        return _filled_in(hit, hit.call, fields)
-    known.learn(hit)
-    return entry_text(hit, masks=masks, known=known.keys)
+    fields = masked_fields(exchange, known.keys) if masks else None
+    if fields is not None:
+        known.add((str((exchange.calls[0].call.payload or {})["writeKey"]),))
+        return _filled_in(exchange, fields)
+    known.learn(exchange)
+    return entry_text(exchange, masks=masks, known=known.keys)
 
 
-def _filled_in(hit: Hit, call: Call, fields: EntryFields) -> str:
-    request = hit.request
+def _filled_in(exchange: Exchange, fields: EntryFields) -> str:
+    request = exchange.request
+    [judged] = exchange.calls
+    call = judged.call
     template = _template(
-        _Kind(call.type, call.alphabet, call.padded, hit.outcome, hit.source, hit.step, hit.status),
+        _Kind(
+            call.type,
+            call.alphabet,
+            call.padded,
+            judged.outcome,
+            judged.source,
+            exchange.step,
+            exchange.status,
+        ),
         request.method,
         request.scheme,
         request.host,
@@ -63,12 +74,12 @@ def _filled_in(hit: Hit, call: Call, fields: EntryFields) -> str:
         request.client,
         request.headers,
     )
-    problems = "".join(map(_problem, hit.problems))
+    problems = "".join(map(_problem, judged.problems))
     return (
-        f"{template.seq}{hit.seq}{template.time}{_time(hit.time)}{template.payload}"
+        f"{template.seq}{exchange.seq}{template.time}{_time(exchange.time)}{template.payload}"
         f"{yaml_writer.write(fields.payload, 4)}{template.problems}"
         f"{problems or ' []'}"
-        f"{template.url}{fields.data}{template.digest}{hit.digest}{template.end}"
+        f"{template.url}{fields.data}{template.digest}{exchange.digest}{template.end}"
     )
 
 
@@ -115,11 +126,7 @@ def _template(  # noqa: PLR0917 - a cache is faster without keyword arguments
         headers=headers,
         client=client,
     )
-    hit = Hit(
-        seq=1,
-        time=datetime.min.replace(tzinfo=UTC),
-        request=request,
-        status=kind.status,
+    judged = JudgedCall(
         call=Call(
             type=kind.type,
             form=Form.BASE64,
@@ -129,10 +136,17 @@ def _template(  # noqa: PLR0917 - a cache is faster without keyword arguments
         ),
         outcome=kind.outcome,
         source=kind.source,
+    )
+    exchange = Exchange(
+        seq=1,
+        time=datetime.min.replace(tzinfo=UTC),
+        request=request,
+        status=kind.status,
+        calls=(judged,),
         step=kind.step,
     )
     # Each field is written separately: a search could match text that a client has chosen.
-    data, wire = entry(hit), request_entry(hit)
+    data, wire = entry(exchange), request_entry(exchange)
     url = yaml_writer.scalar(request.url).removesuffix('"')
     quote = yaml_writer.scalar(request.url)[len(url) :]
     return _Template(

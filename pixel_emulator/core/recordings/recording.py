@@ -7,10 +7,19 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from pixel_emulator.core.endpoint.pixel import decode
+from pixel_emulator.core.endpoint.pixel.decoder import decode
 from pixel_emulator.core.errors import Document
-from pixel_emulator.core.model import JSON, CallType, Dialect, Evidence, Hit, Payload
-from pixel_emulator.core.recordings.entry import read_hit, time_text
+from pixel_emulator.core.model import (
+    JSON,
+    CallType,
+    Dialect,
+    Evidence,
+    Exchange,
+    Hit,
+    Payload,
+    hits_of,
+)
+from pixel_emulator.core.recordings.entry import read_exchange, time_text
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.text.json_codec import json_type
@@ -80,30 +89,36 @@ class Recording:
 
     file: str
     head: Head
-    hits: tuple[Hit, ...]
+    exchanges: tuple[Exchange, ...]
     end: End | None = None
     torn: bool = False
     edits: tuple[str, ...] = ()
 
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """The hits of the exchanges."""
+        return hits_of(self.exchanges)
+
     def evidence(self, *, allow_open: bool = False) -> Evidence:
         """Return the hits, and the reasons why calls may be missing."""
+        hits = self.hits
         return Evidence(
-            hits=self.hits,
-            connections=self.end.connections if self.end else min(1, len(self.hits)),
-            gaps=tuple(self._gaps(allow_open=allow_open)),
+            hits=hits,
+            connections=self.end.connections if self.end else min(1, len(hits)),
+            gaps=tuple(self._gaps(hits, allow_open=allow_open)),
             masked=self.head.redaction is Redaction.WRITE_KEYS,
             acted=self.end.acted if self.end else {},
         )
 
-    def _gaps(self, *, allow_open: bool) -> Iterator[str]:
+    def _gaps(self, hits: tuple[Hit, ...], *, allow_open: bool) -> Iterator[str]:
         if self.torn:
-            yield f"{self.file} is torn: what follows call {len(self.hits)} was cut off"
+            yield f"{self.file} is torn: what follows call {len(hits)} was cut off"
         elif self.end is None and not allow_open:
             yield f"{self.file} has no `end`: its run is not over, or was killed (--allow-open)"
         end = self.end
-        if end is not None and end.calls != len(self.hits):
-            yield f"{self.file} holds {len(self.hits)} calls, but its `end` counts {end.calls}"
-        for before, after in pairwise((0, *(hit.seq for hit in self.hits))):
+        if end is not None and end.calls != len(hits):
+            yield f"{self.file} holds {len(hits)} calls, but its `end` counts {end.calls}"
+        for before, after in pairwise((0, *(hit.seq for hit in hits))):
             if after != before + 1:
                 yield f"{self.file}: call {before + 1} should come next, but call {after} does"
         yield from (f"{self.file}: {edit}; was it edited?" for edit in self.edits)
@@ -147,14 +162,14 @@ def parse(document: Document, *, torn: bool = False) -> Recording:
     entries = list(root["calls"].items())
     if "end" not in root.map() and entries and not has_digest(entries[-1].value):
         entries, torn = entries[:-1], True
-    head, hits, end = _head(root), tuple(map(read_hit, entries)), read_end(root)
+    head, exchanges, end = _head(root), tuple(map(read_exchange, entries)), read_end(root)
     return Recording(
         file=document.file,
         head=head,
-        hits=hits,
+        exchanges=exchanges,
         end=end,
         torn=torn or (end is None and "end" in root.map()),
-        edits=tuple(_edits(entries, hits, head.dialect)),
+        edits=tuple(_edits(entries, exchanges, head.dialect)),
     )
 
 
@@ -200,18 +215,22 @@ def _description(data: JSON) -> str:
     return kind or f"something else: its first key is `{next(iter(data), '')}`"
 
 
-def _edits(entries: Iterable[Node], hits: Iterable[Hit], dialect: Dialect) -> Iterator[str]:
-    for number, (entry, hit) in enumerate(zip(entries, hits, strict=True), 1):
-        yield from edit_sentences(number, entry, hit, dialect)
+def _edits(
+    entries: Iterable[Node], exchanges: Iterable[Exchange], dialect: Dialect
+) -> Iterator[str]:
+    for number, (entry, exchange) in enumerate(zip(entries, exchanges, strict=True), 1):
+        yield from edit_sentences(number, entry, exchange, dialect)
 
 
-def edit_sentences(number: int, entry: Node, hit: Hit, dialect: Dialect) -> Iterator[str]:
+def edit_sentences(number: int, entry: Node, exchange: Exchange, dialect: Dialect) -> Iterator[str]:
     """Yield a sentence for each value of an entry that no recording writer could have written."""
     if not has_digest(entry.value):
         yield f"entry {number}: its digest is not `sha256:` and 64 hexadecimal digits"
-    if hit.call is None:
+    if not exchange.calls:
         return
-    payload = expected_payload(hit.call.type, hit.request.query, hit.status, dialect)
+    [judged] = exchange.calls
+    query = exchange.request.query
+    payload = expected_payload(judged.call.type, query, exchange.status, dialect)
     # Deep values are compared as JSON text: comparing nested values recurses.
     if yaml_writer.flatten_deep(payload) != entry["payload"].value:
         yield f"entry {number}: its payload is not what its URL says"

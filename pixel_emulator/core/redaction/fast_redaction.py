@@ -1,8 +1,8 @@
 """Fast redaction of usual calls, whose write key occurs only as the value of `writeKey`.
 
-`redact` searches a hit for keys in every encoding, which takes ten times as long as all other work
-for a call. The cheap checks of this module prove for most calls that the search would find only
-that one key; if they cannot prove it, the functions return None.
+`redact` searches an exchange for keys in every encoding, which takes ten times as long as all
+other work for a call. The cheap checks of this module prove for most calls that the search would
+find only that one key; if they cannot prove it, the functions return None.
 """
 
 import re
@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import re2  # type: ignore[import-untyped] # it has no annotations
 
-from pixel_emulator.core.endpoint import data_parameter
-from pixel_emulator.core.model import CallType, Form, Hit, Payload
+from pixel_emulator.core.endpoint.pixel import data_parameter
+from pixel_emulator.core.model import Call, CallType, Exchange, Form, Payload
 from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, hide, mask
 from pixel_emulator.core.redaction.redact import is_unchanged
 from pixel_emulator.core.text import yaml_writer
@@ -60,22 +60,28 @@ class EntryFields(NamedTuple):
     payload: Payload
 
 
-def unmasked_fields(hit: Hit) -> EntryFields | None:
-    """Return the fields of a usual hit without redaction, or None for any other hit."""
-    call, data = hit.call, _only_data(hit)
+def only_call(exchange: Exchange) -> Call | None:
+    """Return the call of an exchange that carries one and has no body, or else None."""
+    calls = exchange.calls
+    return calls[0].call if len(calls) == 1 and not exchange.request.body else None
+
+
+def unmasked_fields(exchange: Exchange) -> EntryFields | None:
+    """Return the fields of a usual exchange without redaction, or None for any other."""
+    call, data = only_call(exchange), _only_data(exchange)
     text = data and _json_text(data)
     if not data or not text or call is None or not call.payload or not _is_shallow(text):
         return None
     return EntryFields(data.decode(), call.payload)
 
 
-def masked_fields(hit: Hit, known: tuple[str, ...] = ()) -> EntryFields | None:
-    """Return the fields of a hit after `redact`, or None if `redact` may change anything else.
+def masked_fields(exchange: Exchange, known: tuple[str, ...] = ()) -> EntryFields | None:
+    """Return the fields of an exchange after `redact`, or None if it may change anything else.
 
     The call must be the one that `decode` returns for the request. The messages of its problems
     quote values of the call, but never one with a key in it.
     """
-    call, (key, text) = hit.call, _key_and_text(hit, known)
+    call, (key, text) = only_call(exchange), _key_and_text(exchange, known)
     if not key or call is None or call.payload is None or call.alphabet is None:
         return None
     text = text.replace(key.encode(), mask(key).encode())
@@ -83,24 +89,24 @@ def masked_fields(hit: Hit, known: tuple[str, ...] = ()) -> EntryFields | None:
     return EntryFields(encoded.decode(), {**call.payload, "writeKey": mask(key)})
 
 
-def sole_key(hit: Hit, known: tuple[str, ...] = ()) -> str | None:
-    """Return the only write key of a hit, or None.
+def sole_key(exchange: Exchange, known: tuple[str, ...] = ()) -> str | None:
+    """Return the only write key of an exchange, or None.
 
-    None means that the hit may contain the key in another place as well, or another key, also one
-    of the `known` ones.
+    None means that the exchange may contain the key in another place as well, or another key, also
+    one of the `known` ones.
     """
-    return _key_and_text(hit, known)[0] or None
+    return _key_and_text(exchange, known)[0] or None
 
 
-def _key_and_text(hit: Hit, known: tuple[str, ...]) -> tuple[str, bytes]:
+def _key_and_text(exchange: Exchange, known: tuple[str, ...]) -> tuple[str, bytes]:
     """Return the result of `sole_key` and the JSON text of the call; two empty texts for None."""
-    call, request = hit.call, hit.request
+    call, request = only_call(exchange), exchange.request
     if call is None or call.payload is None or call.alphabet is None:
         return _NOTHING
     key = call.payload.get("writeKey")
     if not isinstance(key, str) or len(key) < MIN_KEY_LENGTH or not key.isascii():
         return _NOTHING
-    data = _only_data(hit)
+    data = _only_data(exchange)
     text = data and _json_text(data)
     others: tuple[str, ...] = ()
     if known != (key,):
@@ -108,7 +114,9 @@ def _key_and_text(hit: Hit, known: tuple[str, ...]) -> tuple[str, bytes]:
     if not text or _may_hold_other_keys(text, key.encode(), others):
         return _NOTHING
     # The known keys are part of the cache key, because the headers are searched for them.
-    if not _is_unchanged(request.headers, (request.method, request.host, hit.step), (key, *others)):
+    if not _is_unchanged(
+        request.headers, (request.method, request.host, exchange.step), (key, *others)
+    ):
         return _NOTHING
     return key, text
 
@@ -122,15 +130,15 @@ def _json_text(data: bytes) -> bytes | None:
     return None if b"\\" in text else text
 
 
-def _only_data(hit: Hit) -> bytes | None:
-    """Return the base64 of a hit without escapes and other parameters in its query, or None."""
-    call = hit.call
+def _only_data(exchange: Exchange) -> bytes | None:
+    """Return the base64 of a query without escapes and other parameters, or None."""
+    call = only_call(exchange)
     if call is None or call.form is not Form.BASE64 or call.problems:
         return None
-    path, mark, data = hit.request.target.partition(b"?data=")
+    path, mark, data = exchange.request.target.partition(b"?data=")
     if path not in _PATHS or not mark or b"%" in data or b"&" in data or b"+" in data:
         return None
-    return None if b"\r" in data or b"\n" in data or len(hit.digest) != _DIGEST else data
+    return None if b"\r" in data or b"\n" in data or len(exchange.digest) != _DIGEST else data
 
 
 def _is_shallow(text: bytes) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
-from pixel_emulator.core.model import Hit
+from pixel_emulator.core.model import Exchange
 from pixel_emulator.core.redaction.fast_redaction import sole_key
 from pixel_emulator.core.redaction.key_finder import keys_in_request
 from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, is_mask
@@ -32,10 +32,10 @@ def is_distinctive(key: str) -> bool:
     return size >= MIN_WORD_LENGTH or _DIGIT.search(key) is not None
 
 
-def keys_of(hit: Hit) -> Iterable[str]:
+def keys_of(exchange: Exchange) -> Iterable[str]:
     """Return the write keys in all parts of a request, in any encoding."""
-    key = sole_key(hit)
-    return keys_in_request(hit.request).keys if key is None else (key,)
+    key = sole_key(exchange)
+    return keys_in_request(exchange.request).keys if key is None else (key,)
 
 
 class KnownKeys:
@@ -56,9 +56,9 @@ class KnownKeys:
         if on_new:
             on_new(self._given)
 
-    def learn(self, hit: Hit) -> None:
-        """Add the keys of a hit (see `keys_of`)."""
-        self.add(keys_of(hit))
+    def learn(self, exchange: Exchange) -> None:
+        """Add the keys of an exchange (see `keys_of`)."""
+        self.add(keys_of(exchange))
 
     def add(self, keys: Iterable[str]) -> None:
         """Add those of the keys that are distinctive."""

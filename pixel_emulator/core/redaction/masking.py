@@ -13,6 +13,7 @@ MIN_KEY_LENGTH = 8
 """Characters of keys that are masked everywhere; shorter ones may be common words."""
 
 _SYMBOLS = "*-_!"  # without escapes in JSON and queries, and without `+` and `/` in base64
+_MIN_SYMBOLS = 3
 _SHOWN = re.compile(r"[A-Za-z0-9._~-]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*")
 _TO_URL = bytes.maketrans(b"+/", b"-_")
@@ -40,6 +41,14 @@ def is_mask(text: str) -> bool:
     """Return True if `mask` returns this text for some key of at least `MIN_KEY_LENGTH`."""
     hidden = text[len(text) // 3 :]
     return len(text) >= MIN_KEY_LENGTH and not hidden.strip(_SYMBOLS)
+
+
+def is_start_of_mask(text: str) -> bool:
+    """Return True if a mask begins with this text, which ends behind what the mask shows.
+
+    The text ends with three symbols or more: one or two may be the end of a part of a key.
+    """
+    return len(text) - len(text.rstrip(_SYMBOLS)) >= _MIN_SYMBOLS
 
 
 def hide(text: str, keys: Iterable[str]) -> str:

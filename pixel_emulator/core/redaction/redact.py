@@ -1,4 +1,4 @@
-"""Mask the write keys of hits, in the payload and in all parts of the request, and of texts.
+"""Mask the write keys of exchanges, in the payload and in all parts of the request, and of texts.
 
 Masking changes the decoded text and keeps its encoding: percent and JSON escapes, the base64
 alphabet, padding and line breaks. So a redacted URL decodes to the redacted payload.
@@ -12,10 +12,10 @@ from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 
-from pixel_emulator.core.endpoint import data_parameter
-from pixel_emulator.core.endpoint.pixel import decode
-from pixel_emulator.core.endpoint.query import parse_query
-from pixel_emulator.core.model import Dialect, Form, Hit, Problem
+from pixel_emulator.core.endpoint.pixel import data_parameter
+from pixel_emulator.core.endpoint.pixel.decoder import decode
+from pixel_emulator.core.endpoint.pixel.query import parse_query
+from pixel_emulator.core.model import Dialect, Exchange, Form, Hit, Problem
 from pixel_emulator.core.redaction.key_finder import (
     FoundKeys,
     decode_data,
@@ -27,7 +27,13 @@ from pixel_emulator.core.redaction.key_finder import (
     string_spans,
     utf8_from_latin1,
 )
-from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, hide, is_mask, mask
+from pixel_emulator.core.redaction.masking import (
+    MIN_KEY_LENGTH,
+    hide,
+    is_mask,
+    is_start_of_mask,
+    mask,
+)
 from pixel_emulator.core.redaction.nested_encodings import (
     JSON_STRING,
     PERCENT,
@@ -41,8 +47,20 @@ _LINE_BREAKS = re.compile(r"([\r\n]+)")
 _EXCERPT = re.compile(r"[\w+/=%-]{9,}", re.ASCII)
 
 
-def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
-    """Return the hit with all its write keys masked.
+def redacted(hits: Iterable[Hit], known: Iterable[str] = ()) -> tuple[Hit, ...]:
+    """Return hits with all write keys of their exchanges masked (see `redact`)."""
+    known = tuple(known)
+    last: tuple[Exchange, Exchange] | None = None
+    masked = []
+    for hit in hits:
+        if last is None or hit.exchange is not last[0]:
+            last = hit.exchange, redact(hit.exchange, known)
+        masked.append(replace(hit, exchange=last[1]))
+    return tuple(masked)
+
+
+def redact(exchange: Exchange, known: Iterable[str] = ()) -> Exchange:
+    """Return the exchange with all its write keys masked.
 
     Write keys are the strings with a name like `writeKey` in the payload, the query or any text,
     those in the URLs that Segment's libraries load, and the `known` ones. Undecodable `data` is
@@ -50,36 +68,41 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
     twice is replaced by stars, except for its first characters. The payload is that of the redacted
     target.
     """
-    target = hit.request.target.decode("latin-1")
-    headers = [(name, _header_to_latin1(value)) for name, value in hit.request.headers]
-    request_keys = keys_in_request(hit.request)
+    target = exchange.request.target.decode("latin-1")
+    headers = [(name, _header_to_latin1(value)) for name, value in exchange.request.headers]
+    request_keys = keys_in_request(exchange.request)
     keys = longest_first({*request_keys.keys, *known})
-    call = hit.call
     redaction = _Redaction(
         keys,
         frozenset(request_keys.objects),
-        raw_json=call is None or call.form is Form.JSON,
+        raw_json=not exchange.calls
+        or any(judged.call.form is Form.JSON for judged in exchange.calls),
         has_encoded=any(key in text for text in request_keys.encoded for key in keys),
     )
     masked = redaction.address(target, withhold=True)
     request = replace(
-        hit.request,
+        exchange.request,
         target=masked.encode("latin-1"),
-        method=redaction.word(hit.request.method),
-        host=redaction.word(hit.request.host),
+        method=redaction.word(exchange.request.method),
+        host=redaction.word(exchange.request.host),
         headers=tuple(
             (redaction.word(name), _latin1_to_header(redaction.address(value, withhold=False)))
             for name, value in headers
         ),
     )
-    problems = hit.problems and redaction.problems(hit.problems, target, masked)
-    if call is not None and call.payload is not None:
-        payload = decode(call.type, request.query, Dialect.DOCUMENTED).payload
-        call = replace(call, payload=payload)
-    if call is not None and call.problems:
-        call = replace(call, problems=redaction.problems(call.problems, target, masked))
-    step = redaction.word(hit.step)
-    return replace(hit, request=request, call=call, problems=problems, step=step)
+    calls = []
+    for judged in exchange.calls:
+        call, problems = judged.call, judged.problems
+        if call.payload is not None:
+            payload = decode(call.type, request.query, Dialect.DOCUMENTED).payload
+            call = replace(call, payload=payload)
+        if call.problems:
+            call = replace(call, problems=redaction.problems(call.problems, target, masked))
+        if problems:
+            problems = redaction.problems(problems, target, masked)
+        calls.append(replace(judged, call=call, problems=problems))
+    step = redaction.word(exchange.step)
+    return replace(exchange, request=request, calls=tuple(calls), step=step)
 
 
 def longest_first(keys: Iterable[str]) -> tuple[str, ...]:
@@ -111,7 +134,7 @@ def is_unchanged(
 
 @dataclass(frozen=True, slots=True)
 class _Redaction:
-    """The redaction of one hit.
+    """The redaction of one exchange.
 
     `keys` are sorted, longest first. `objects` are the JSON objects in its URLs. `raw_json` is True
     if `data` may be one without base64, `has_encoded` if a key is encoded in some text.
@@ -277,7 +300,13 @@ def named_keys(text: str) -> set[str]:
     keys = set(keys_in_own_text(text))
     for run in dict.fromkeys(_ENCODED.findall(text)):
         keys.update(_named_in_encoded(run))
-    return {key for key in keys if not (key.startswith(_NOT_A_KEY) or is_mask(key))}
+    return {key for key in keys if not (key.startswith(_NOT_A_KEY) or _is_masked(key))}
+
+
+def _is_masked(key: str) -> bool:
+    """Return True for a mask, also for one that is cut: `wk_d-!-_-___…=4`."""
+    start, cut, _ = key.partition(_ELLIPSIS)
+    return is_mask(start) or bool(cut and is_start_of_mask(start))
 
 
 @lru_cache(maxsize=256)

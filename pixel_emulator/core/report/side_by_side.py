@@ -1,15 +1,16 @@
 """Expected and actual values side by side or one below the other, and calls in one line."""
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from itertools import takewhile
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.matching.expected import Description
 from pixel_emulator.core.model import Hit, Outcome, Problem, Severity, count_hits
+from pixel_emulator.core.redaction.key_finder import is_write_key
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.report.page import MAX_ITEMS, Page, more_line, time_of_day
 from pixel_emulator.core.text.display import printable
@@ -140,7 +141,7 @@ def reason_lines(page: Page, hit: Hit) -> Iterator[str]:
 def request_lines(page: Page, hit: Hit) -> Iterator[str]:
     """Yield the request with its query cut, and the command that shows all of it."""
     address = masked_url(hit)
-    shown = len(address.partition("?")[0]) + _QUERY_ENDS[0]
+    shown = _end_of_start(address)
     if len(address) > shown + _QUERY_ENDS[1] + 1:
         address = f"{address[:shown]}…{address[-_QUERY_ENDS[1] :]}"
     request = printable(f"{hit.request.method} {cut_middle(address, _MAX_URL)}")
@@ -156,11 +157,23 @@ def request_lines(page: Page, hit: Hit) -> Iterator[str]:
         yield f"         {page.paint(printable(show), 'dim')}"
 
 
+def _end_of_start(address: str) -> int:
+    """Return the number of characters at the start of a URL that are shown if it is cut.
+
+    A masked write key is shown as a whole: its mask is recognized, and not masked again.
+    """
+    end = len(address.partition("?")[0]) + _QUERY_ENDS[0]
+    pair = re.split("[?&]", address[:end])[-1]
+    if is_write_key(pair.partition("=")[0]):
+        end += len(address[end:].partition("&")[0])
+    return end
+
+
 def masked_url(hit: Hit) -> str:
     """Return the URL of a request without its write keys."""
-    return (hit if _is_masked(hit) else redact(hit)).request.url
+    return (hit.exchange if _is_masked(hit) else redact(hit.exchange)).request.url
 
 
 def _is_masked(hit: Hit) -> bool:
-    """Return True if the request line is not the one that the digest was made of."""
-    return bool(hit.digest) and sha256(hit.request.request_line).hexdigest() != hit.digest
+    """Return True if the request is not the one that the digest was made of."""
+    return bool(hit.exchange.digest) and hit.request.digest != hit.exchange.digest

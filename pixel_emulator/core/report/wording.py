@@ -20,6 +20,7 @@ from pixel_emulator.core.scenarios.mail_clients import request_facts
 from pixel_emulator.core.scenarios.scenario import Forbidden, Level, Policy
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.verdict import (
+    CLIENTS_PAGE,
     ExpectationResult,
     Explanation,
     ExtraCall,
@@ -58,12 +59,13 @@ UNDECIDED = (
     "them all; this is one that was tried. Say more about each call, or use fewer variables"
 )
 ACCEPT = "to accept what happened (matchers you wrote are kept)"
+ACCEPT_UNRECORDED = (
+    "to accept what happened, `scenario update` needs one recording of it: --record FILE"
+)
 COMMAND = "the command"
 NOT_MET = "the scenario is not met"
 STATE = "the profiles at the end are not as wanted"
-NOTHING_ARRIVED = (
-    "nothing reached the emulator: does the client use its proxy? Not all do (docs/clients.md)"
-)
+NOTHING_ARRIVED = f"nothing reached the emulator: does the client use its proxy? {CLIENTS_PAGE}"
 
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # ECMA-48, 5.4
 

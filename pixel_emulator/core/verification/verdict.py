@@ -11,6 +11,9 @@ from pixel_emulator.core.scenarios.scenario import Forbidden, Level, Policy, Sce
 from pixel_emulator.core.tracking_plan.violations import Violation
 from pixel_emulator.core.verification.closest_call import ClosestCall, NotCountedReason
 
+CLIENTS_PAGE = "Not all do: see Clients in the manual"
+"""The last sentence of a message that nothing reached the emulator."""
+
 
 class Status(StrEnum):
     """Result of a verdict, a scenario or a step."""

@@ -21,6 +21,7 @@ from pixel_emulator.core.verification.policies import (
 )
 from pixel_emulator.core.verification.solve import BUDGET, solve
 from pixel_emulator.core.verification.verdict import (
+    CLIENTS_PAGE,
     ExpectationResult,
     PolicyHit,
     ScenarioResult,
@@ -31,7 +32,7 @@ from pixel_emulator.core.verification.verdict import (
 
 SILENCE_UNPROVEN = (
     "nothing reached the emulator, so silence is not proven: does the client use its proxy? "
-    "Not all do (docs/clients.md)"
+    f"{CLIENTS_PAGE}"
 )
 
 

@@ -94,7 +94,7 @@ test("a file with a mistake", async ({ page }) => {
 test("an inline call with a mistake", async ({ page }) => {
   const s = await pixels(page);
   await page.setContent(img("Signed In"));
-  await s.expect({ trak: "Signed Up" });
+  await s.expect({ trak: "Signed Up" } as object);
 });
 
 test("a wrong token", async ({ page }) => {

@@ -26,6 +26,24 @@ test("a whole scenario, and values of its variables", async ({ page }) => {
   await s.expect({ let: { user: "" }, expect: [{ track: "A", userId: "$user" }] }, { given: { user: "user_2" } });
 });
 
+test("order, within, never and state", async ({ page }) => {
+  const s = await pixels(page);
+  await body(page, img("A", { userId: "user_2" }));
+  await s.waitFor({ track: "A" });
+  await body(page, img("B", { userId: "user_2" }));
+  await s.expect({
+    order: "listed",
+    within: "5s",
+    expect: [
+      { track: "A", id: "a", userId: "$string" },
+      { track: "B", after: "a", within: "1min" },
+    ],
+    never: [{ track: /^Err/ }],
+    state: { user_2: { events: { A: 1, B: "$int" } } },
+  });
+  await s.expect({ never: [{ track: "A" }] });
+});
+
 test("what a scenario file uses is found beside it", async ({ page }) => {
   const s = await pixels(page);
   await page.goto("/signup");

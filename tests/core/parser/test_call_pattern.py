@@ -9,7 +9,7 @@ from pixel_emulator.core.parser import vocabulary
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import evidence, hit
+from tests.hits import changed, evidence, hit
 
 TIME = "2030-01-31T09:00:12Z"
 SAID = {
@@ -50,7 +50,7 @@ WRONG = {"form": "flat", "alphabet": "std", "client": "outlook", "fetch": "head"
 def exit_code(item):
     sent_hit = hit(1, "track", SAID)
     headers = (("user-agent", FACTS["user_agent"]), ("referer", "r"))
-    sent_hit = replace(sent_hit, request=replace(sent_hit.request, headers=headers), source="shop")
+    sent_hit = changed(sent_hit, request=replace(sent_hit.request, headers=headers), source="shop")
     data: Payload = {"expect": [item], "damaged": "ignore"}
     scenarios = parse(replace(parse_document("{}", "s.yaml"), data=data))
     return verify(scenarios, evidence(sent_hit)).exit_code

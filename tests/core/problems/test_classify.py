@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import decode, encode, request_from_url
+from pixel_emulator.core.endpoint.pixel.decoder import decode
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.model import JSON, CallType, Dialect, Outcome, Problem, Severity
 from pixel_emulator.core.problems import classify
 from pixel_emulator.core.problems.catalog import RULES, problem
@@ -77,7 +78,8 @@ def problems_of(url: str, sources: Mapping[str, str] | None = None) -> tuple[Pro
     request = request_from_url(url)
     call_type = CallType(request.path.decode().rpartition("/")[2])
     decoded = decode(call_type, request.query, Dialect.DOCUMENTED)
-    problems = classify.classify(request, Dialect.DOCUMENTED, sources).problems
+    [judged] = classify.classify(request, Dialect.DOCUMENTED, sources).calls
+    problems = judged.problems
     assert problems == validate(decoded, request, sources or {})
     return problems
 

@@ -1,16 +1,14 @@
 """The examples of the problem codes: each is decoded and classified, and has its code."""
 
-from dataclasses import replace
-
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.model import Dialect, RuleSource, Severity
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.problems.classify import MessageIds, classify_url
 from pixel_emulator.core.problems.messages import MESSAGES, Example
 from pixel_emulator.runtime.settings import Settings
-from tests.hits import classified_hit
+from tests.hits import changed, classified_hit
 
 # Codes that an example has beside its own, because no call can have that one alone.
 COMPANIONS = {
@@ -25,14 +23,14 @@ def codes_of(example):
     """Return the codes of the last request of an example."""
     url = example.whole_url()
     classification = classify_url(url, Dialect.DOCUMENTED, hosts=Settings().hosts)
-    hit = replace(
+    hit = changed(
         classified_hit(1, request_from_url(url)),
         problems=classification.problems,
         outcome=classification.outcome,
     )
     message_ids = MessageIds()
-    hits = [message_ids.check(hit) for _ in range(example.requests)]
-    return [problem.code for problem in hits[-1].problems]
+    checked = [message_ids.check(hit.exchange) for _ in range(example.requests)]
+    return [problem.code for problem in checked[-1].calls[0].problems]
 
 
 @pytest.mark.parametrize("code", RULES)

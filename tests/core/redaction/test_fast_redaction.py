@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.endpoint.pixel import encode
-from pixel_emulator.core.model import CallType, Dialect, Form, Hit, HttpRequest
+from pixel_emulator.core.endpoint.urls import encode
+from pixel_emulator.core.model import CallType, Dialect, Exchange, Form, HttpRequest
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.fast_entry import entry_text
 from pixel_emulator.core.redaction.fast_redaction import masked_fields, sole_key, unmasked_fields
@@ -38,11 +38,11 @@ def b64(text: str | bytes, *, url: bool = True) -> str:
     return (base64.urlsafe_b64encode(raw) if url else base64.b64encode(raw)).decode()
 
 
-def made(target: bytes | str, headers=CHROME, step="", **request) -> Hit:
+def made(target: bytes | str, headers=CHROME, step="", **request) -> Exchange:
     raw = target.encode() if isinstance(target, str) else target
     classifier = Classifier(Dialect.DOCUMENTED, {KEY: "shop"})
     pixel_request = HttpRequest(target=raw, headers=headers, **request)
-    return classifier.classify(7, pixel_request, NOW, step).hit
+    return classifier.classify(7, pixel_request, NOW, step).exchange
 
 
 def pixel(payload, **options) -> str:
@@ -53,9 +53,9 @@ def track(**fields):
     return {"writeKey": KEY, "userId": "user_1", "event": "Order Completed", **fields}
 
 
-def exactly(hit: Hit, known=()) -> str:
+def exactly(exchange: Exchange, known=()) -> str:
     """Return the entry after `redact`."""
-    return yaml_writer.write([entry(redact(hit, known))])
+    return yaml_writer.write([entry(redact(exchange, known))])
 
 
 def raw(payload, byte=b"Z") -> str:
@@ -83,22 +83,22 @@ USUAL = {
 @pytest.mark.parametrize("payload", USUAL.values(), ids=USUAL)
 @pytest.mark.parametrize("padded", [False, True])
 def test_a_usual_call_takes_the_fast_path(payload, padded):
-    hit = made(pixel(payload, padded=padded))
-    assert masked_fields(hit) is not None
-    assert entry_text(hit) == exactly(hit)
+    exchange = made(pixel(payload, padded=padded))
+    assert masked_fields(exchange) is not None
+    assert entry_text(exchange) == exactly(exchange)
 
 
 @pytest.mark.parametrize("style", [{"indent": 2, "ensure_ascii": False}, {"ensure_ascii": False}])
 def test_other_json_styles_take_the_fast_path(style):
-    hit = made(f"/v1/pixel/track?data={b64(json.dumps(track(a=[1, 2], b='é 😀 x'), **style))}")
-    assert masked_fields(hit) is not None
-    assert entry_text(hit) == exactly(hit)
+    exchange = made(f"/v1/pixel/track?data={b64(json.dumps(track(a=[1, 2], b='é 😀 x'), **style))}")
+    assert masked_fields(exchange) is not None
+    assert entry_text(exchange) == exactly(exchange)
 
 
 def test_a_call_whose_key_is_known_takes_the_fast_path():
-    hit = made(pixel(track()))
-    assert masked_fields(hit, (KEY, OTHER)) is not None
-    assert entry_text(hit, known=(KEY, OTHER)) == exactly(hit, (KEY, OTHER))
+    exchange = made(pixel(track()))
+    assert masked_fields(exchange, (KEY, OTHER)) is not None
+    assert entry_text(exchange, known=(KEY, OTHER)) == exactly(exchange, (KEY, OTHER))
 
 
 HIDDEN = {
@@ -156,20 +156,20 @@ PLACES = {
 @pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
 def test_a_call_with_a_hidden_key_takes_the_slow_path(text, place, ensure_ascii):
     data = b64(json.dumps(place(text), ensure_ascii=ensure_ascii))
-    hit = made(f"/v1/pixel/track?data={data}")
-    assert masked_fields(hit) is None
-    assert entry_text(hit) == exactly(hit)
-    assert KEY not in entry_text(hit)
+    exchange = made(f"/v1/pixel/track?data={data}")
+    assert masked_fields(exchange) is None
+    assert entry_text(exchange) == exactly(exchange)
+    assert KEY not in entry_text(exchange)
 
 
 @pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
 def test_a_key_in_a_header_a_step_or_the_host_takes_the_slow_path(text):
     target = pixel(track())
     if not {"\n", "\u0131", "\u017f"} & set(text):
-        hit = made(target, headers=(*CHROME, ("referer", text)))
-        assert entry_text(hit) == exactly(hit)
-    for hit in (made(target, step=text), made(target, host=text), made(target, method=text)):
-        assert entry_text(hit) == exactly(hit)
+        exchange = made(target, headers=(*CHROME, ("referer", text)))
+        assert entry_text(exchange) == exactly(exchange)
+    for exchange in (made(target, step=text), made(target, host=text), made(target, method=text)):
+        assert entry_text(exchange) == exactly(exchange)
     assert masked_fields(made(target, step=f"step {KEY}")) is None
     assert masked_fields(made(target, host=f"{KEY}.example")) is None
     assert masked_fields(made(target, headers=(("referer", f"https://a.example/{KEY}"),))) is None
@@ -192,9 +192,9 @@ SPELLINGS = [
 
 @pytest.mark.parametrize("text", SPELLINGS)
 def test_an_escaped_key_takes_the_slow_path(text):
-    hit = made(f"/v1/pixel/track?data={b64(text.replace('%s', KEY, 1).replace('%s', OTHER))}")
-    assert masked_fields(hit) is None
-    assert entry_text(hit) == exactly(hit)
+    exchange = made(f"/v1/pixel/track?data={b64(text.replace('%s', KEY, 1).replace('%s', OTHER))}")
+    assert masked_fields(exchange) is None
+    assert entry_text(exchange) == exactly(exchange)
 
 
 @pytest.mark.parametrize(
@@ -223,26 +223,26 @@ def test_an_escaped_key_takes_the_slow_path(text):
     ],
 )
 def test_other_requests_take_the_slow_path(target):
-    hit = made(target)
-    assert masked_fields(hit) is None
-    assert entry_text(hit) == exactly(hit)
-    assert entry_text(hit, masks=False) == yaml_writer.write([entry(hit)])
+    exchange = made(target)
+    assert masked_fields(exchange) is None
+    assert entry_text(exchange) == exactly(exchange)
+    assert entry_text(exchange, masks=False) == yaml_writer.write([entry(exchange)])
 
 
 def test_a_known_key_in_a_value_takes_the_slow_path():
-    hit = made(pixel(track(properties={"x": f"see {OTHER}"})))
-    assert masked_fields(hit) is not None
-    assert masked_fields(hit, (OTHER,)) is None
-    assert entry_text(hit, known=(OTHER,)) == exactly(hit, (OTHER,))
+    exchange = made(pixel(track(properties={"x": f"see {OTHER}"})))
+    assert masked_fields(exchange) is not None
+    assert masked_fields(exchange, (OTHER,)) is None
+    assert entry_text(exchange, known=(OTHER,)) == exactly(exchange, (OTHER,))
 
 
 @pytest.mark.parametrize("payload", USUAL.values(), ids=USUAL)
 def test_without_masking_nothing_is_masked(payload):
-    hit = made(pixel(payload))
-    assert unmasked_fields(hit) is not None
-    assert entry_text(hit, masks=False) == yaml_writer.write([entry(hit)])
-    assert KEY in entry_text(hit, masks=False)
-    assert mask(KEY) in entry_text(hit)
+    exchange = made(pixel(payload))
+    assert unmasked_fields(exchange) is not None
+    assert entry_text(exchange, masks=False) == yaml_writer.write([entry(exchange)])
+    assert KEY in entry_text(exchange, masks=False)
+    assert mask(KEY) in entry_text(exchange)
 
 
 PLACEHOLDERS = [
@@ -268,14 +268,14 @@ def test_text_of_a_client_is_not_taken_for_a_field_of_the_template(text, masks):
         {"http_version": text},
         {"step": text},
     ):
-        hit = made(pixel(track()), **request)
-        expected = exactly(hit) if masks else yaml_writer.write([entry(hit)])
-        assert entry_text(hit, masks=masks) == expected
+        exchange = made(pixel(track()), **request)
+        expected = exactly(exchange) if masks else yaml_writer.write([entry(exchange)])
+        assert entry_text(exchange, masks=masks) == expected
 
 
 def test_an_empty_payload_is_written_as_after_redact():
-    hit = made(pixel({}))
-    assert entry_text(hit, masks=False) == yaml_writer.write([entry(hit)])
+    exchange = made(pixel({}))
+    assert entry_text(exchange, masks=False) == yaml_writer.write([entry(exchange)])
 
 
 PIECES = st.sampled_from(
@@ -293,15 +293,15 @@ VALUES = st.recursive(
 @examples(400)
 def test_any_call_is_written_as_after_redact(extra, padded, first):
     fields = {**extra, **track()} if first else track(properties=extra)
-    hit = made(pixel(fields, padded=padded))
-    assert entry_text(hit) == exactly(hit)
-    assert entry_text(hit, known=(OTHER,)) == exactly(hit, (OTHER,))
+    exchange = made(pixel(fields, padded=padded))
+    assert entry_text(exchange) == exactly(exchange)
+    assert entry_text(exchange, known=(OTHER,)) == exactly(exchange, (OTHER,))
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=3), st.booleans())
 @examples(200)
 def test_a_sole_key_is_the_only_one_that_the_search_finds(extra, padded):
     for fields in ({**extra, **track()}, track(properties=extra)):
-        hit = made(pixel(fields, padded=padded))
-        key = sole_key(hit)
-        assert key is None or {*keys_in_request(hit.request).keys} == {key}
+        exchange = made(pixel(fields, padded=padded))
+        key = sole_key(exchange)
+        assert key is None or {*keys_in_request(exchange.request).keys} == {key}

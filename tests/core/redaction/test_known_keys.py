@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType, HttpRequest
 from pixel_emulator.core.recordings.fast_entry import next_entry
 from pixel_emulator.core.redaction.known_keys import MAX_KEYS, KnownKeys, is_distinctive
@@ -55,7 +55,7 @@ def test_new_keys_are_announced_once():
 
 def written(keys, target, seq=1):
     request = HttpRequest(target=target.encode())
-    return next_entry(classified_hit(seq, request), keys)
+    return next_entry(classified_hit(seq, request).exchange, keys)
 
 
 def track(**fields):

@@ -9,13 +9,12 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from pixel_emulator.core.endpoint.data_parameter import MAX_DATA
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.pixel.data_parameter import MAX_DATA
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.model import Form, HttpRequest, Problem, RuleSource, Severity
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.redaction.nested_encodings import nested_texts
-from pixel_emulator.core.redaction.redact import redact
-from tests.hits import classified_hit
+from tests.hits import changed, classified_hit, redact
 
 KEY = "wk_test_0000000000000000000000aB"
 DASHED = "wk_test-22222222-2222222222222eF"
@@ -328,7 +327,7 @@ def test_problems_quote_no_key_and_no_part_of_one():
         Problem("code", Severity.NOTE, f"a.{KEY}", message, RuleSource.INFERRED)
         for message in messages
     )
-    redacted_problems = redact(replace(hit, problems=problems)).problems
+    redacted_problems = redact(changed(hit, problems=problems)).problems
     assert [problem.path for problem in redacted_problems] == [f"a.{MASK}"] * 4
     assert [problem.message for problem in redacted_problems] == [
         f"has {MASK}",

@@ -14,7 +14,7 @@ from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.verdict import FailedCommand, Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import evidence, hit
+from tests.hits import changed, evidence, hit
 
 MANY, KEPT = 100, 25
 
@@ -25,7 +25,7 @@ def verdict(wanted, event="A", **fields):
     call_groups = CallGroups(scenarios, kept=KEPT)
     one = hit(1, "track", {"event": event, "userId": "u", **fields})
     for seq in range(1, MANY + 1):
-        call_groups.add(replace(one, seq=seq))
+        call_groups.add(changed(one, seq=seq))
     return verify(scenarios, evidence(*call_groups.hits()))
 
 

@@ -5,16 +5,15 @@ Run with PIXEL_GOLDEN=update to rewrite them, then read what changed.
 
 import os
 import re
-from dataclasses import replace
 from datetime import timedelta
-from hashlib import sha256
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import KEPT, CallType, HttpRequest
-from pixel_emulator.core.redaction.redact import redact
+from pixel_emulator.core.redaction.masking import mask
+from pixel_emulator.core.redaction.redact import redact_text
 from pixel_emulator.core.report.page import duration_text
 from pixel_emulator.core.report.side_by_side import masked_url
 from pixel_emulator.core.report.snippets import expectation_snippet
@@ -22,7 +21,7 @@ from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.scenario import Scenario, Step
 from pixel_emulator.core.verification.verify import verify
-from tests.hits import KEY, classified_hit, evidence, hit
+from tests.hits import KEY, changed, classified_hit, evidence, hit, redact
 from tests.law_examples import examples
 from tests.verdicts import CASES, MADE_BY_HAND, objections, shouted, verdict_of, verdict_on
 
@@ -195,9 +194,22 @@ def test_the_command_for_a_whole_call_is_shown_if_the_recording_is_known():
 
 def test_a_url_holds_no_write_key_and_a_masked_one_is_masked_once():
     flat = hit(1, "page", {"userId": "u"}, form="flat")
-    masked = redact(replace(flat, digest=sha256(flat.request.request_line).hexdigest()))
+    masked = redact(changed(flat, digest=flat.request.digest))
     assert KEY not in masked_url(flat)
     assert masked_url(flat) == masked_url(masked) == masked.request.url
+
+
+@pytest.mark.parametrize("size", [*range(1, 9), 12, 20, 32, 40])
+@pytest.mark.parametrize("before", ["", "a=1&", "userId=u&a=123&"])
+def test_a_cut_url_shows_the_whole_mask_of_its_key(size, before):
+    """The finished text is redacted once more, and changes no mask."""
+    key = "wk_test_00000000000000000000000000000000"[-size:]
+    target = f"/v1/pixel/page?{before}writeKey={key}&properties.plan=pro&userId=user_1"
+    (line,) = raw(classified_hit(1, HttpRequest(target=target.encode())))
+    shown = f"page?{before}writeKey={mask(key)}"
+    assert line.endswith("…d=user_1")
+    assert shown.startswith(line.partition("/pixel/")[2].partition("…")[0][: len(shown)])
+    assert redact_text(line) == line
 
 
 def test_columns_stay_readable_where_there_is_no_room():

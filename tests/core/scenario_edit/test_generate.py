@@ -1,17 +1,15 @@
 """`scenario new` as text: what a draft says, and what it leaves out."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pixel_emulator.core.model import HttpRequest, Outcome
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import KEY, classified_hit, evidence, hit
+from tests.hits import KEY, changed, classified_hit, evidence, hit, redact
 
 ARROW = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
 
@@ -21,8 +19,7 @@ def opened(seq, **fields):
 
 
 def body(*hits):
-    """The draft without its first line."""
-    return draft(hits).partition("\n")[2]
+    return draft(hits)
 
 
 def test_a_draft_reads_like_a_scenario_written_by_hand():
@@ -38,7 +35,6 @@ def test_a_draft_reads_like_a_scenario_written_by_hand():
     )
     assert draft(hits, name="two mails") == (
         """\
-# yaml-language-server: $schema=scenario.schema.json
 # duplicates, of which Segment keeps only the first: page "Home"
 # requests that are no pixels: GET https://api.segment.io/favicon.ico
 name: two mails
@@ -120,7 +116,7 @@ def test_what_is_too_long_to_read_is_left_out_with_a_comment(value, left_out):
 
 
 def test_damage_without_a_code_that_is_known_only_warns():
-    odd = replace(opened(1), outcome=Outcome.DAMAGED)
+    odd = changed(opened(1), outcome=Outcome.DAMAGED)
     text = body(odd)
     assert "damaged: warn\n" in text
     assert verify(parse(parse_document(text, "s.yaml")), evidence(odd)).exit_code == 0
@@ -128,7 +124,7 @@ def test_damage_without_a_code_that_is_known_only_warns():
 
 def marked(*marks):
     return [
-        replace(opened(n, properties={"number": n}), step=mark) for n, mark in enumerate(marks, 1)
+        changed(opened(n, properties={"number": n}), step=mark) for n, mark in enumerate(marks, 1)
     ]
 
 

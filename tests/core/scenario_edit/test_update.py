@@ -4,7 +4,6 @@ Run with PIXEL_GOLDEN=update to rewrite them, then read what changed.
 """
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.files.yaml_spans import read_source
-from tests.hits import evidence, from_data, hit
+from tests.hits import changed, evidence, from_data, hit
 
 CASES = sorted((Path(__file__).parents[2] / "cases" / "update").iterdir())
 
@@ -69,7 +68,7 @@ def test_a_second_update_changes_nothing(case):
 def marked(*steps):
     """Calls that came in steps of `scenario.yaml`, or in none."""
     hits = [hit(n, "track", {"event": f"E{n}", "userId": "u"}) for n in range(1, len(steps) + 1)]
-    return [replace(sent, step=step) for sent, step in zip(hits, steps, strict=True)]
+    return [changed(sent, step=step) for sent, step in zip(hits, steps, strict=True)]
 
 
 STEPS = """\

@@ -6,12 +6,11 @@ import pytest
 
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import hide, mask
-from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.scenarios.scenario import with_masked_keys
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import KEY, evidence, hit
+from tests.hits import KEY, changed, evidence, hit, redact
 
 OTHER = "wk_test_11111111111111111111"
 
@@ -30,7 +29,7 @@ steps:
 
 def sent(event, title):
     sent_hit = hit(1, "track", {"event": event, "userId": "u"})
-    return redact(replace(sent_hit, step=title))
+    return redact(changed(sent_hit, step=title))
 
 
 def test_steps_are_distinguished_by_masked_titles():

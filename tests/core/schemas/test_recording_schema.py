@@ -24,7 +24,7 @@ def test_the_schema_is_valid():
 def recorded(*hits, **end):
     data: Payload = {
         **recording.head_data(Head(created=START, run="r", tool="0.1")),
-        "calls": [entry(hit) for hit in hits],
+        "calls": [entry(hit.exchange) for hit in hits],
         **(recording.end_data(End(calls=len(hits), connections=1, **end)) if end else {}),
     }
     return parse_document(yaml_writer.write(data), "r.yaml")

@@ -1,14 +1,12 @@
 """Steps: the calls that each one sees, by step marks, or by any boundaries that fit."""
 
-from dataclasses import replace
-
 import pytest
 
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.verdict import Explanation, Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import START, evidence, hit
+from tests.hits import START, changed, evidence, hit
 
 OF_STEP = "s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 
@@ -27,7 +25,7 @@ def calls(text):
         event, _, at = place.partition("@")
         milliseconds = round(1_000 * float(at)) if at else 100 * (seq - 1)
         made = hit(seq, "track", {"event": event, "userId": "u"}, at=milliseconds)
-        yield replace(made, step=f"{OF_STEP}{step}" if step else "")
+        yield changed(made, step=f"{OF_STEP}{step}" if step else "")
 
 
 def verify_text(text, sent, *, step_count=None, **options):

@@ -1,14 +1,12 @@
 """A live verdict is `met` at once, and `impossible` as soon as no further call could help."""
 
-from dataclasses import replace
-
 import pytest
 
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import KEY, START, evidence, hit
+from tests.hits import KEY, START, changed, evidence, hit
 
 OF_STEP = "s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 
@@ -28,7 +26,7 @@ def calls(text):
             {} if event == "dropped" else {"userId": "u"}
         )
         made = hit(seq, "track", fields, at=100 * (seq - 1))
-        yield replace(made, step=f"{OF_STEP}{step}" if step else "")
+        yield changed(made, step=f"{OF_STEP}{step}" if step else "")
 
 
 def outlooks_of(text, sent, **options):

@@ -14,7 +14,7 @@ from pixel_emulator.core.tracking_plan.plan import parse as parse_plan
 from pixel_emulator.core.verification.verdict import Explanation, Status
 from pixel_emulator.core.verification.verify import SILENCE_UNPROVEN, verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import KEY, classified_hit, evidence, hit
+from tests.hits import KEY, changed, classified_hit, evidence, hit
 
 OPENED = {"event": "Email Opened", "userId": "user_123"}
 
@@ -223,7 +223,7 @@ def test_damage_is_accepted_only_if_all_its_codes_are():
 
 def test_damage_without_a_code_is_not_accepted():
     text = opened("track: Email Opened", policies="damaged: {accept: [raw_json]}")
-    sent = replace(hit(1, "track", OPENED, form="json"), problems=())
+    sent = changed(hit(1, "track", OPENED, form="json"), problems=())
     assert verify_text(text, sent).exit_code == 1
 
 
@@ -596,7 +596,7 @@ def test_the_state_at_the_end_is_compared(plan, code):
 
 def test_the_state_is_not_compared_before_the_last_step():
     text = "steps: [{expect: [track: A]}, {expect: [track: B]}]\nstate: {u: {traits: {x: 1}}}"
-    first = replace(track(1, "A"), step="s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} 1")
+    first = changed(track(1, "A"), step="s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} 1")
     verdict = verify(scenarios(text), evidence(first), step_count=1)
     assert (verdict.status, verdict.scenarios[0].state) == (Status.MET, ())
 
