@@ -28,7 +28,8 @@ def needs_mitmproxy() -> Iterator[None]:
         raise InputError(
             InputIssue(
                 f"this command needs mitmproxy, and {error.name} is not installed: "
-                "type `uv tool install 'pixel-emulator[proxy]'`"
+                "install `pixel-emulator[proxy]`; it is not released yet, so type "
+                "`uv tool install '.[proxy]'` in the clone"
             )
         ) from None
 
