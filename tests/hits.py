@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.model import CallType, Dialect, Evidence, Exchange, Form, HttpRequest
 from pixel_emulator.core.problems.classify import classify, with_duplicates
 from pixel_emulator.core.redaction.redact import redacted

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType, Form
 from pixel_emulator.core.recordings.recording import End, Head

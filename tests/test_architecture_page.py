@@ -79,10 +79,10 @@ def test_the_pairs_are_found():
 
 def test_the_tree_is_that_of_the_package():
     assert TREE[0] == ("", "pixel_emulator")
-    shown, folder = set(), ""
+    shown, parents = set(), [""]
     for indent, name in TREE[1:]:
-        folder = name if len(indent) == 2 else folder
-        shown.add(name if len(indent) == 2 else f"{folder}/{name}")
+        parents[len(indent) // 2 :] = [name]
+        shown.add("/".join(parents[1:]))
     packages = {
         path.parent.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("__init__.py")

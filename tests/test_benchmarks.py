@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.endpoint.routes import GIF
 from pixel_emulator.core.model import Dialect, Outcome
 from pixel_emulator.core.problems.classify import classify_url
 from tests.benchmarks import saved, servers, wrk

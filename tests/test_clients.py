@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.command.environment import browser_flags, command_environment
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType, Hit, Outcome
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal

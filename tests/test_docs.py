@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.cli.program import COMMANDS, load_command
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.files.scenario_loader import issues_of, load_text, read_files
 
 ROOT = Path(__file__).parents[1]

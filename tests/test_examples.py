@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.cli.demo import folder, samples
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import KEPT, CallType, Payload
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.read_write import read_recording

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType, Outcome
 from pixel_emulator.http_client import HttpClient
 from pixel_emulator.proxy.emulator import Emulator

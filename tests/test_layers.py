@@ -1,6 +1,7 @@
 """Imports point one way, and core/ is pure."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -17,6 +18,8 @@ LAYERS = [
     "core.text.* core.errors core.times",
     "core.call_text",
     "core.problems.catalog core.problems.messages",
+    "core.endpoint.decoder",
+    "core.endpoint.(decoder).*",
     "core.endpoint.*",
     "core.problems.*",
     "core.redaction.* core.recordings.*",
@@ -41,6 +44,16 @@ LAYERS = [
     "cli.*",
     "pytest_plugin.*",
 ]
+DECODER_FOLDER = re.compile(r"core\.endpoint\.\w+")
+# Modules that know one decoder: all others ask the route table what a request carries.
+KNOW_A_DECODER = {
+    "core.endpoint.routes": "the route table",
+    "core.endpoint.urls": "it makes pixel URLs",
+    "core.redaction.fast_redaction": "it masks keys in the base64 of pixel URLs",
+    "core.redaction.key_finder": "the same: any text may hold such a URL",
+    "core.redaction.redact": "the same",
+    "core.recordings.recording": "compares the payload of a pixel with its URL",
+}
 # Imports inside functions, from module to module or package: the start-up figure that needs them.
 LAZY = {
     ("cli.program", "importlib.metadata"): "5 ms that only `--version` needs",
@@ -106,7 +119,7 @@ def ours(name: str) -> str:
 
 
 def layer_of(module: str) -> int:
-    folder = module.rpartition(".")[0]
+    folder = DECODER_FOLDER.sub("core.endpoint.(decoder)", module.rpartition(".")[0])
     named = [layer for layer, names in enumerate(LAYERS) if module in names.split()]
     whole = [layer for layer, names in enumerate(LAYERS) if f"{folder}.*" in names.split()]
     return [*named, *whole][0]
@@ -192,6 +205,17 @@ def test_commands_and_plugin_load_without_the_extra_proxy(module):
     assert module in NEED_PROXY or not any(
         name.startswith(("proxy.", "trust.")) for name in reached
     )
+
+
+def test_only_the_route_table_knows_the_decoders():
+    knowing = {
+        module
+        for module in MODULES
+        for statement in imports(module)
+        if (folder := ours(statement.name).rpartition(".")[0]).startswith("core.endpoint.")
+        and not module.startswith(f"{folder}.")
+    }
+    assert knowing == {*KNOW_A_DECODER}
 
 
 def test_no_import_goes_round_in_a_circle():

@@ -10,7 +10,7 @@ import pytest
 
 from pixel_emulator.cli import demo as module
 from pixel_emulator.cli.demo import Sample, folder, samples
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.model import Alphabet, Form, Outcome
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.verify import verify

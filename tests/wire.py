@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.endpoint.routes import GIF
 
 PIXEL = "/v1/pixel/track?writeKey=wk_test_0000&userId=u1&event=Opened"
 TIMEOUT = 10

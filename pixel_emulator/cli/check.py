@@ -13,7 +13,7 @@ from pixel_emulator.cli.commands import argument, command, option, takes_setting
 from pixel_emulator.cli.decode import LOST_OUTCOMES, as_json
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Dialect
 from pixel_emulator.core.problems.classify import UrlClassification, classify_url

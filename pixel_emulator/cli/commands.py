@@ -48,6 +48,10 @@ class Command(click.Command):
         """Return the options that print the help, in every context."""
         return [*HELP_OPTIONS]
 
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002 - not to be cut
+        """Return the summary for lists of commands."""
+        return summary(self)
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help: usage, text, arguments, options, example."""
         self.format_usage(ctx, formatter)

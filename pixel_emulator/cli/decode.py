@@ -7,8 +7,8 @@ from textwrap import wrap
 from pixel_emulator.cli.commands import argument, command, option, takes_settings
 from pixel_emulator.cli.terminal import print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
-from pixel_emulator.core.endpoint.pixel import encode as encode_url
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import encode as encode_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.errors import InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.model import (
     JSON,

@@ -19,13 +19,7 @@ from pixel_emulator.core.model import Hit, Severity
 from pixel_emulator.core.report.formats import TEXT, ReportOptions
 from pixel_emulator.core.text.display import paint
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.email.render import (
-    BUILT_IN,
-    RenderResult,
-    fetch_images,
-    find_browser,
-    render,
-)
+from pixel_emulator.email.render import BUILT_IN, RenderResult, fetch_images, find_browser, render
 from pixel_emulator.files.scenario_loader import load_scenarios
 from pixel_emulator.runtime.settings import Settings
 

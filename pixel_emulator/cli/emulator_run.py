@@ -28,8 +28,7 @@ def needs_mitmproxy() -> Iterator[None]:
         raise InputError(
             InputIssue(
                 f"this command needs mitmproxy, and {error.name} is not installed: "
-                "install `pixel-emulator[proxy]`; it is not released yet, so type "
-                "`uv tool install '.[proxy]'` in the clone"
+                "install `pixel-emulator[proxy]`, in a clone by `uv tool install '.[proxy]'`"
             )
         ) from None
 

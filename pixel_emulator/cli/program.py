@@ -84,11 +84,9 @@ class _Group(click.Group):
             ctx.fail(f"No such command '{name}'{did_you_mean(name, names)}.")
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands, each with its whole summary."""
-        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary(command)) for name, command in commands if command])
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002 - not to be cut
+        """Return the summary for lists of commands."""
+        return summary(self)
 
 
 def load_command(name: str) -> Command:

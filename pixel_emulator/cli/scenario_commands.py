@@ -6,12 +6,7 @@ from pathlib import Path
 
 from pixel_emulator.cli.commands import PATH, argument, command, option
 from pixel_emulator.cli.decode import one_of
-from pixel_emulator.cli.inputs import (
-    allow_open_option,
-    let_option,
-    parse_variables,
-    read_evidence,
-)
+from pixel_emulator.cli.inputs import allow_open_option, let_option, parse_variables, read_evidence
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence
@@ -19,7 +14,7 @@ from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.scenario_edit.update import update as rewrite
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.scenarios.scenario import Scenario
-from pixel_emulator.core.schemas.recording_schema import recording_schema
+from pixel_emulator.core.schemas.recording_schema import SCENARIO_SCHEMA, recording_schema
 from pixel_emulator.core.schemas.scenario_schema import scenario_schema
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
@@ -111,7 +106,9 @@ def new(recordings: tuple[Path, ...], *, name: str, output: Path | None) -> int:
         for path in recordings:
             print_message(f"pixel-emulator: {InputIssue(_NO_CALLS_MESSAGE, Location(str(path)))}")
         return _print_gaps(evidence, "the draft would lack calls") or ExitCode.UNMET
-    text = draft(evidence.hits, name=name or recordings[0].stem)
+    has_schema = output is not None and (output.parent / SCENARIO_SCHEMA).exists()
+    schema = SCENARIO_SCHEMA if has_schema else ""
+    text = draft(evidence.hits, name=name or recordings[0].stem, schema=schema)
     if output is None:
         print_result(text.rstrip("\n"))
     else:

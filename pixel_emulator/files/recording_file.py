@@ -14,7 +14,8 @@ from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.files.file_io import close_locked, file_error, holder, lock
 from pixel_emulator.files.read_write import FIRST_KEY
 
-HEADING = f"{schema_line('recording')}\n"
+_OLD_HEADING = f"{schema_line('recording.schema.json')}\n"
+"""First line of the recordings of earlier versions."""
 """First line of a recording that this program writes."""
 
 _START_BYTES = 4096
@@ -260,7 +261,7 @@ def _locked(file: int, path: str | os.PathLike[str]) -> bool:
 
 
 def _is_recording(start: bytes) -> bool:
-    return start.removeprefix(HEADING.encode()).startswith(FIRST_KEY)
+    return start.removeprefix(_OLD_HEADING.encode()).startswith(FIRST_KEY)
 
 
 def _start(path: str | os.PathLike[str]) -> bytes:

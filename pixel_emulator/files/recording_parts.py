@@ -18,7 +18,6 @@ from pixel_emulator.core.model import Dialect, Exchange, hits_of, renumbered
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Clock, End, Head, Recording, Redaction
-from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.file_io import holder_of
 from pixel_emulator.runtime.clock import utc_now
@@ -131,7 +130,7 @@ def merge(
         clock=next(iter(total.clocks), Clock.REAL) if len(total.clocks) < 2 else Clock.MIXED,
     )
     text = (
-        f"{schema_line('recording')}\n{yaml_writer.write(recording.head_data(head))}calls:\n"
+        f"{yaml_writer.write(recording.head_data(head))}calls:\n"
         f"{calls}{yaml_writer.write(recording.end_data(end))}"
     )
     return Merged(text, len(hits), end.gaps)

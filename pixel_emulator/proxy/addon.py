@@ -1,11 +1,13 @@
 """The mitmproxy addon: records the requests of flows and sets their responses."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from mitmproxy import connection, http
 
 from pixel_emulator.core.model import Exchange, Outcome
+from pixel_emulator.proxy.bodies import with_wanted_parts
 from pixel_emulator.proxy.convert import FALLBACK, escape_surrogates, http_response, request_of
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.handshakes import Handshakes
@@ -91,6 +93,10 @@ class PixelEmulator:
         if answering:
             flow.response = http_response(FALLBACK)  # nothing leaks if anything fails from here on
         routed = self.journals.route(request_of(flow, host), flow.client_conn)
+        request, gap = with_wanted_parts(routed.request, flow.request)
+        if gap and routed.journal:
+            routed.journal.interrupted(gap)
+        routed = replace(routed, request=request)
         time = None if flow.live else datetime.fromtimestamp(flow.request.timestamp_start, UTC)
         [(exchange, response)] = record_all(routed.journal, [routed], time)
         if answering:

@@ -8,12 +8,13 @@ from typing import Any
 from mitmproxy import addonmanager, contentviews, ctx, exceptions, http, options, optmanager
 from mitmproxy.proxy import mode_specs
 
-from pixel_emulator.core.endpoint.pixel import route
+from pixel_emulator.core.endpoint.routes import route
 from pixel_emulator.core.errors import InputError, did_you_mean
 from pixel_emulator.core.model import JSON, Dialect
 from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.text.yaml_writer import flatten_deep, write
 from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
+from pixel_emulator.proxy.bodies import with_wanted_parts
 from pixel_emulator.proxy.convert import request_of
 from pixel_emulator.proxy.hosts import is_loopback, normalize_host
 from pixel_emulator.runtime.journal import Journal
@@ -49,7 +50,8 @@ class SegmentPixel(contentviews.Contentview):
         if flow is None:
             raise ValueError("not a pixel request")
         settings = self._settings()
-        request = request_of(flow, normalize_host(flow.request.pretty_host))
+        host = normalize_host(flow.request.pretty_host)
+        request, _ = with_wanted_parts(request_of(flow, host), flow.request)
         calls = classify(request, Dialect(settings.dialect), settings.sources()).calls
         shown: list[JSON] = [
             {
@@ -73,7 +75,7 @@ def _pixel_flow(metadata: contentviews.Metadata) -> http.HTTPFlow | None:
     if not isinstance(flow, http.HTTPFlow):
         return None
     path = flow.request.data.path.partition(b"?")[0]
-    return flow if route(flow.request.method, path).type else None
+    return flow if route(flow.request.method, path).decoder else None
 
 
 class ConfiguredEmulator:

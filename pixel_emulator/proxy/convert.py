@@ -7,7 +7,7 @@ from mitmproxy import http
 from mitmproxy.net.http import http1, status_codes
 from mitmproxy.net.http.url import hostport
 
-from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.endpoint.routes import GIF
 from pixel_emulator.core.model import HttpRequest, HttpResponse
 from pixel_emulator.proxy.hosts import normalize_host
 from pixel_emulator.runtime.clock import seconds

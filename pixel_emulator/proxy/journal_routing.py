@@ -10,7 +10,7 @@ from typing import Protocol
 from mitmproxy import connection
 from mitmproxy.addonmanager import safecall
 
-from pixel_emulator.core.endpoint.pixel import route_of
+from pixel_emulator.core.endpoint.routes import route_of
 from pixel_emulator.core.model import Exchange, HttpRequest, HttpResponse
 from pixel_emulator.proxy.convert import FALLBACK
 from pixel_emulator.runtime.journal import Journal

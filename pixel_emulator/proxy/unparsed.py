@@ -6,6 +6,7 @@ from mitmproxy import connection, http
 from mitmproxy.proxy import layer, layers
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
+from pixel_emulator.proxy.bodies import bound_body
 from pixel_emulator.proxy.connections import ClientTls
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.fast_path.layer import FastPathLayer
@@ -52,6 +53,8 @@ class UnparsedBytes:
         self._heads[flow.client_conn.id] = flow.request
         if self._guard.host_of(flow):
             self._incomplete[flow.id] = flow
+            if data := self._layers.get(flow.client_conn.id):
+                bound_body(_innermost(data), flow)
 
     def request(self, flow: http.HTTPFlow) -> None:
         self._incomplete.pop(flow.id, None)

@@ -8,8 +8,10 @@ from pixel_emulator.core.errors import Location
 from pixel_emulator.core.matching.expected import Constraints, Expected, Matcher
 from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.report.formats import TEXT, ReportOptions
+from pixel_emulator.core.report.snippets import updatable_lines
 from pixel_emulator.core.report.wording import (
     ACCEPT,
+    ACCEPT_UNRECORDED,
     GAPS,
     STATUS_WORDS,
     UNDECIDED,
@@ -155,11 +157,11 @@ def headline(verdict: Verdict, first: Expectation | None = None) -> str:
 def report(verdict: Verdict, ours: Collection[str] = ()) -> str:
     """Return the report as text.
 
-    `ours` are the files of tests: the commands that would rewrite those are left out.
+    `ours` are the files of tests, which are never rewritten.
     """
-    text, _, commands = TEXT.render(merge_repeats(verdict), _OPTIONS).partition(f"  {ACCEPT}\n")
-    others = [command for command in commands.splitlines() if command]
-    if all(any(f" {file} " in command for file in ours) for command in others):
+    merged = merge_repeats(verdict)
+    text = TEXT.render(merged, _OPTIONS).partition(f"  {ACCEPT_UNRECORDED}\n")[0]
+    if updatable_lines(merged).keys() <= {*ours}:
         return text.rstrip()
     return f"{text}  {ACCEPT}\n    run it again with --pixel-update"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from pixel_emulator.command.process import CommandExit, run_command
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS, ImageRequest
 from pixel_emulator.core.scenarios.scenario import (

@@ -138,8 +138,7 @@ class Gaps:
                 del self._refusals[key]
 
     def interrupted(self, reason: str) -> None:
-        """Note that the run was stopped before its end. `reason` is a sentence without a full
-        stop."""
+        """Note why calls may be missing. `reason` is a sentence without a full stop."""
         if reason not in self._interruptions:
             self._interruptions.append(reason)
 

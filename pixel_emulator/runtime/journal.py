@@ -213,7 +213,7 @@ class Journal:
             self._condition.notify_all()
 
     def interrupted(self, reason: str) -> None:
-        """Note that the run was stopped before its end: calls may be missing because of that.
+        """Note why calls may be missing, such as a stop of the run before its end.
 
         `reason` is a sentence without its full stop. It is added to the gaps, once.
         """

@@ -9,7 +9,7 @@ unmasked values.
 from collections.abc import Iterable
 from threading import Lock
 
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.redaction.key_finder import keys_in_request
 from pixel_emulator.core.redaction.known_keys import KnownKeys
 from pixel_emulator.core.redaction.redact import named_keys, redact_text

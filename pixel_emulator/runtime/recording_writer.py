@@ -19,7 +19,7 @@ from pixel_emulator.core.redaction.masking import hide
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.read_write import read_entries
-from pixel_emulator.files.recording_file import HEADING, RecordingFile
+from pixel_emulator.files.recording_file import RecordingFile
 from pixel_emulator.runtime.clock import utc_now
 from pixel_emulator.runtime.output import run_keys
 from pixel_emulator.runtime.settings import Settings
@@ -133,7 +133,7 @@ class RecordingWriter:
     ) -> None:
         self._masks = head.redaction is Redaction.WRITE_KEYS
         self._keys = run_keys(known_keys)
-        text = f"{HEADING}{yaml_writer.write(recording.head_data(head))}calls:\n"
+        text = f"{yaml_writer.write(recording.head_data(head))}calls:\n"
         self._file = RecordingFile(path, text.encode())
         self._entries = 0
         self._blocks: list[tuple[int, int]] = []  # of each: number of its first call, offset

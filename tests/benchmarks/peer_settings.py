@@ -2,7 +2,7 @@
 
 from base64 import b64decode, b64encode
 
-from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.endpoint.routes import GIF
 
 _TEXT = b64encode(GIF).decode()
 _TYPE = "image/gif"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.endpoint.routes import GIF
 from tests.benchmarks.client import Target
 from tests.benchmarks.peer_settings import (
     HTTPSERVER,

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.model import CallType, Dialect, Exchange, Form, HttpRequest
 from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.recordings.entry import entry

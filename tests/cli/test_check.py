@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType
 
 GOOD = encode(

@@ -1,14 +1,19 @@
 """Commands, arguments and options: their help, and the options that come from the settings."""
 
+import os
+import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 
 from pixel_emulator.cli.commands import Argument, Command, argument, command, option, takes_settings
+from pixel_emulator.cli.emulator_run import needs_mitmproxy
 from pixel_emulator.cli.program import COMMANDS, GROUPS, load_command
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.runtime.settings import Settings, settings
 
 OURS = sorted(COMMANDS.keys() - {"web", "console", "dump"})
@@ -170,3 +175,62 @@ def test_a_command_imports_only_what_it_needs(tmp_path, arguments, left_out):
     imported = set(done.stderr.split())
     assert "click" in imported
     assert not imported & {"rich", "typer", "mitmproxy", *left_out}
+
+
+def test_without_the_extra_a_command_says_how_to_install_it():
+    """From a clone: the package is on no index, where anybody could take its name."""
+    with pytest.raises(InputError) as caught, needs_mitmproxy():
+        raise ModuleNotFoundError(name="mitmproxy")
+    (issue,) = caught.value.issues
+    assert str(issue) == (
+        "this command needs mitmproxy, and mitmproxy is not installed: install "
+        "`pixel-emulator[proxy]`, in a clone by `uv tool install '.[proxy]'`"
+    )
+
+
+COMPLETIONS = [
+    ("sce", {"scenario"}),
+    ("scenario ", {"check", "schema", "new", "update"}),
+    ("decode --fo", {"--format"}),
+    ("decode --format ", {"text", "json"}),
+    ("serve --dialect s", {"strict"}),
+    ("explain duplicate_j", {"duplicate_json_key"}),
+    ("client ", {"playwright-ts", "playwright-py"}),
+]
+"""What was typed, and what a shell offers for it."""
+
+
+@pytest.mark.parametrize(("typed", "offered"), COMPLETIONS)
+def test_bash_completes(typed, offered):
+    """With the function that the documented line defines."""
+    folder = Path(sys.executable).parent
+    words = ["pixel-emulator", *typed.split(" ")]
+    script = (
+        'eval "$(_PIXEL_EMULATOR_COMPLETE=bash_source pixel-emulator)"\n'
+        'COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))\n'
+        '_pixel_emulator_completion "$1"\nprintf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script, "bash", *words],
+        env={**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(done.stdout.split()) == offered
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+@pytest.mark.parametrize(("typed", "offered"), COMPLETIONS)
+def test_zsh_and_fish_get_the_same(run_cli, monkeypatch, shell, typed, offered):
+    """What their function calls the command with, and gets; no summary is cut."""
+    typed_words = ["pixel-emulator", *typed.split(" ")]
+    before, last = typed_words[:-1], typed_words[-1]
+    words = typed_words if shell == "zsh" else before
+    monkeypatch.setenv("_PIXEL_EMULATOR_COMPLETE", f"{shell}_complete")
+    monkeypatch.setenv("COMP_WORDS", " ".join(words))
+    monkeypatch.setenv("COMP_CWORD", str(len(before)) if shell == "zsh" else last)
+    code, out, err = run_cli()
+    assert (code, err) == (0, "")
+    assert offered <= set(re.split(r"[\n\t,]", out))  # versions of Click differ in the rest
+    assert "..." not in out

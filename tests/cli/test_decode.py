@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType
 
 GOOD = encode(

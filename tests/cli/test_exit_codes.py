@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType
 from tests.hits import KEY
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.cli.program import main
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType, Outcome
 from pixel_emulator.core.verification.verdict import Status, exit_code
 from pixel_emulator.files.read_write import read_recording

@@ -4,10 +4,9 @@ import stat
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType
-from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.files.read_write import overwrite, write_new
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
@@ -60,11 +59,24 @@ def test_a_draft_is_met_by_its_recording(run_cli, record, tmp_path):
     assert (code, out, err) == (0, "", "")
     assert run_cli("verify", path, recording)[0] == 0
     text = path.read_text()
-    assert text.startswith(schema_line("scenario"))
-    assert "name: calls\n" in text
+    assert text.startswith("name: calls\n")
     assert KEY not in text
     code, out, _ = run_cli("scenario", "new", recording, "--name", "calls")
     assert (code, out) == (0, text)
+
+
+def test_a_draft_names_the_schema_that_is_beside_it(run_cli, record, tmp_path):
+    recording, folder = record(("Opened", 1)), tmp_path / "scenarios"
+    folder.mkdir()
+    (folder / "scenario.schema.json").write_text(run_cli("scenario", "schema")[1])
+    assert run_cli("scenario", "new", recording, "-o", folder / "new.yaml")[0] == 0
+    first, second, *_ = (folder / "new.yaml").read_text().splitlines()
+    assert first == "# yaml-language-server: $schema=scenario.schema.json"
+    assert second == "name: calls"
+
+
+def test_a_recording_names_no_schema(record):
+    assert b"$schema" not in record(("Opened", 1)).read_bytes()
 
 
 def test_several_recordings_are_one_run(run_cli, record):

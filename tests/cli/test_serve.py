@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType
 from pixel_emulator.files.read_write import read_recording

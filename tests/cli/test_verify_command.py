@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pixel_emulator.cli.verify_command import verify
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.report.formats import FORMATS
 from pixel_emulator.runtime.journal import Journal
@@ -140,7 +140,8 @@ def test_calls_of_several_recordings_have_numbers_of_their_own(run_cli, record, 
     calls = [record(f"{n}.yaml", "Email Closed", minute=n) for n in range(2)]
     _, out, _ = run_cli("verify", scenario(OPENED), *calls)
     assert "recording show" not in out
-    assert "--recording RECORDING" in out
+    assert "`scenario update` needs one recording of it" in out
+    assert "--recording" not in out
 
 
 def test_a_message_id_is_seen_across_recordings(run_cli, record, scenario):

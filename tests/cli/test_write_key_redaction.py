@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.redaction.masking import mask
 from tests.programs import needs_curl

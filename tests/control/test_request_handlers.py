@@ -7,7 +7,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.errors import Document
 from pixel_emulator.core.model import CallType, Form, Outcome, hits_of
 from pixel_emulator.core.recordings.entry import read_exchange

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from pixel_emulator.control.verify_handlers import accepted
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from tests.control_client import PIXEL, SEGMENT, client_of, kind
 
 OPENED = "expect:\n  - track: Opened\n"

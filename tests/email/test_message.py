@@ -12,12 +12,7 @@ from hypothesis import strategies as st
 from pixel_emulator.email import mail_source
 from pixel_emulator.email.mail import Mail
 from pixel_emulator.email.mail_source import is_mail
-from pixel_emulator.email.message import (
-    from_base64,
-    from_quoted_printable,
-    is_base64,
-    read_mail,
-)
+from pixel_emulator.email.message import from_base64, from_quoted_printable, is_base64, read_mail
 from tests.law_examples import examples
 
 HTML = '<p>Grüße — <img src="https://api.segment.io/v1/pixel/track?a=1&amp;b=2"></p>\n'

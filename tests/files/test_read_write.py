@@ -26,12 +26,12 @@ def whole(path):
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        (b"type: track", b"type: trak", ':12:3: calls[0].type: "trak" is none of'),
+        (b"type: track", b"type: trak", ':11:3: calls[0].type: "trak" is none of'),
         (b"seq: 2", b"seq: two", "calls[1].seq: must be a whole number"),
-        (b"  outcome: delivered\n", b"", ":10:3: calls[0].outcome: must be text, but is missing"),
+        (b"  outcome: delivered\n", b"", ":9:3: calls[0].outcome: must be text, but is missing"),
         (b"  form:", b"  type: page\n  form:", '"type" stands here twice'),
-        (b"  form:", b" form:", ":14:2: not YAML"),
-        (b"recording: 1", b"recording: 2", ":2:1: pixel_recording: was written by a newer"),
+        (b"  form:", b" form:", ":13:2: not YAML"),
+        (b"recording: 1", b"recording: 2", ":1:1: pixel_recording: was written by a newer"),
         (b"Email", b"\xffmail", "byte 0xFF is not UTF-8"),
         (b"calls: 2", b"calls: two", "end.calls: must be a whole number"),
         (b"Email Opened", b"[" * 30_000, "nested deeper than 200 levels"),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.endpoint.pixel import decode
+from pixel_emulator.core.endpoint.pixel.decoder import decode
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import (
     Alphabet,

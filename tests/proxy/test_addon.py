@@ -12,7 +12,7 @@ from mitmproxy.flow import Error
 from mitmproxy.io import FlowReader, FlowWriter
 from mitmproxy.test import taddons, tflow, tutils
 
-from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.endpoint.routes import GIF
 from pixel_emulator.core.model import Outcome
 from pixel_emulator.proxy.addon import MITMPROXY_LOGGER, FailureHandler, PixelEmulator
 from pixel_emulator.runtime.journal import Journal

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from mitmproxy import ctx
 
-from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.endpoint.routes import GIF
 from pixel_emulator.core.model import Evidence, Outcome
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal

@@ -11,7 +11,7 @@ from pathlib import Path
 CLIENT = """
 from urllib.request import urlopen
 from pixel_emulator.core.model import CallType
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 
 KEY = "wk_test_0000000000000000"
 

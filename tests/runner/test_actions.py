@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.command.environment import command_environment
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import CallType, HttpRequest, Outcome
 from pixel_emulator.core.redaction.masking import mask

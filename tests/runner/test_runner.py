@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType, Outcome
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.files.read_write import read_recording

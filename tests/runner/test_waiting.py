@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.scenario import DEFAULT_QUIET, DEFAULT_WITHIN, Step

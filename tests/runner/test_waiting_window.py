@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.components import MAX_KEPT

@@ -13,7 +13,7 @@ import freezegun
 import pytest
 import time_machine
 
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.proxy.process_globals import RealTimeLoop, real_clock
 from pixel_emulator.runtime import clock
 from pixel_emulator.runtime.journal import Journal

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType, Dialect, Hit, Outcome, hits_of
 from pixel_emulator.core.recordings.recording import End

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Hit, Outcome
 from pixel_emulator.files.read_write import read_recording

@@ -1,1 +1,1 @@
-"""The endpoint: from the bytes of a request to a call, and back."""
+"""The endpoint: from a request to its route, its calls and the answer; one folder a decoder."""

@@ -4,13 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from pixel_emulator.core.endpoint.pixel import (
-    Route,
-    decode_with_text,
-    request_from_url,
-    route_of,
-    undecodable_call,
-)
+from pixel_emulator.core.endpoint.routes import Route, route_of
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.model import (
     KEPT,
     Call,
@@ -77,21 +72,21 @@ def classify(
     """Decode and validate a request; `sources` maps write keys to names. Never raises."""
     sources = sources or {}
     route = route_of(request)
-    if route.type is None:
-        return Classification(route, ())
-    if b" " in request.target:
-        call, text = undecodable_call(route.type), ""
-    else:
-        call, text = decode_with_text(route.type, request.query, dialect)
+    decoded = route.calls(request, dialect)
+    return Classification(
+        route, tuple([_judged(call, text, request, sources) for call, text in decoded])
+    )
+
+
+def _judged(call: Call, text: str, request: HttpRequest, sources: Mapping[str, str]) -> JudgedCall:
     problems = validate(call, request, sources, text)
     key = (call.payload or {}).get("writeKey")
-    judged = JudgedCall(
+    return JudgedCall(
         call=call,
         problems=problems,
         outcome=outcome_of(problems),
         source=sources.get(key) if isinstance(key, str) else None,
     )
-    return Classification(route, (judged,))
 
 
 DUPLICATE_CODE = "duplicate_message_id"

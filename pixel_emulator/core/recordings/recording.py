@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from pixel_emulator.core.endpoint.pixel import decode
+from pixel_emulator.core.endpoint.pixel.decoder import decode
 from pixel_emulator.core.errors import Document
 from pixel_emulator.core.model import (
     JSON,

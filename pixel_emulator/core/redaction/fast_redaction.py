@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import re2  # type: ignore[import-untyped] # it has no annotations
 
-from pixel_emulator.core.endpoint import data_parameter
+from pixel_emulator.core.endpoint.pixel import data_parameter
 from pixel_emulator.core.model import Call, CallType, Exchange, Form, Payload
 from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, hide, mask
 from pixel_emulator.core.redaction.redact import is_unchanged

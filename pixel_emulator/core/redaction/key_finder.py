@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 
-from pixel_emulator.core.endpoint import data_parameter
-from pixel_emulator.core.endpoint.data_parameter import MAX_DATA, Base64Data
+from pixel_emulator.core.endpoint.pixel import data_parameter
+from pixel_emulator.core.endpoint.pixel.data_parameter import MAX_DATA, Base64Data
 from pixel_emulator.core.model import HttpRequest
 from pixel_emulator.core.redaction.nested_encodings import (
     JSON_STRING,

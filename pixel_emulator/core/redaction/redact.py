@@ -12,9 +12,9 @@ from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 
-from pixel_emulator.core.endpoint import data_parameter
-from pixel_emulator.core.endpoint.pixel import decode
-from pixel_emulator.core.endpoint.query import parse_query
+from pixel_emulator.core.endpoint.pixel import data_parameter
+from pixel_emulator.core.endpoint.pixel.decoder import decode
+from pixel_emulator.core.endpoint.pixel.query import parse_query
 from pixel_emulator.core.model import Dialect, Exchange, Form, Hit, Problem
 from pixel_emulator.core.redaction.key_finder import (
     FoundKeys,

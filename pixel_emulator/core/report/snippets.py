@@ -26,9 +26,9 @@ def updatable_lines(verdict: Verdict) -> dict[str, list[int]]:
     return {file: sorted(numbers) for file, numbers in lines.items()}
 
 
-def update_commands(verdict: Verdict, recording: str = "") -> Iterator[str]:
+def update_commands(verdict: Verdict, recording: str) -> Iterator[str]:
     """Yield, for each file, the command that rewrites its updatable lines."""
-    source = f" --recording {shlex.quote(recording or 'RECORDING')}"
+    source = f" --recording {shlex.quote(recording)}"
     for file, lines in updatable_lines(verdict).items():
         only = ",".join(map(str, lines))
         yield f"pixel-emulator scenario update {shlex.quote(file)}{source} --only {only}"

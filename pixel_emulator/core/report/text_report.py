@@ -28,6 +28,7 @@ from pixel_emulator.core.report.side_by_side import (
 from pixel_emulator.core.report.snippets import expectation_snippet, update_commands
 from pixel_emulator.core.report.wording import (
     ACCEPT,
+    ACCEPT_UNRECORDED,
     COMMAND,
     GAPS,
     NOTHING_ARRIVED,
@@ -328,6 +329,7 @@ def _lines(page: Page, verdict: Verdict, *, calls: bool) -> Iterator[str]:
 def _update_lines(page: Page, verdict: Verdict) -> Iterator[str]:
     commands = list(update_commands(verdict, page.recording))
     if commands:
-        yield f"  {page.paint(ACCEPT, 'note')}"
-        yield from (f"    {printable(command)}" for command in commands)
+        yield f"  {page.paint(ACCEPT if page.recording else ACCEPT_UNRECORDED, 'note')}"
+        if page.recording:
+            yield from (f"    {printable(command)}" for command in commands)
         yield ""

@@ -59,6 +59,9 @@ UNDECIDED = (
     "them all; this is one that was tried. Say more about each call, or use fewer variables"
 )
 ACCEPT = "to accept what happened (matchers you wrote are kept)"
+ACCEPT_UNRECORDED = (
+    "to accept what happened, `scenario update` needs one recording of it: --record FILE"
+)
 COMMAND = "the command"
 NOT_MET = "the scenario is not met"
 STATE = "the profiles at the end are not as wanted"

@@ -212,15 +212,17 @@ class _DraftItem:
         return [*comments, *source.call({first[0]: first[1], **times, **dict(rest)}, width)]
 
 
-def draft(hits: Sequence[Hit], *, name: str = "") -> str:
+def draft(hits: Sequence[Hit], *, name: str = "", schema: str = "") -> str:
     """Return a scenario file, with `name` as its name, that these hits meet.
+
+    Its first line refers editors to the file `schema`, if one is given.
 
     Values are literal; fields that change from run to run are left out. Equal calls are one
     expectation with `times`. Hits with the marks of steps become steps.
     """
     keys = _write_keys(hits)
     parts = [(title, _draft_items(part, keys)) for title, part in _hits_by_step(hits)]
-    lines = [schema_line("scenario"), *_comment_lines(hits)]
+    lines = [*([schema_line(schema)] if schema else []), *_comment_lines(hits)]
     if name:
         lines.append(f"name: {source.scalar(escape(name))}")
     lines += _damage_policy_lines(hits)

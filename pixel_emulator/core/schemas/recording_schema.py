@@ -19,12 +19,13 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 """The draft that editors support best: yaml-language-server reads it without a setting."""
 
 
-def schema_line(kind: str) -> str:
-    """Return the comment that refers editors to the schema of a `scenario` or `recording`.
+SCENARIO_SCHEMA = "scenario.schema.json"
+"""Name of the file with the schema that `scenario schema` prints."""
 
-    `scenario schema` prints that schema.
-    """
-    return f"# yaml-language-server: $schema={kind}.schema.json"
+
+def schema_line(file: str) -> str:
+    """Return the comment that refers editors to the schema in a file beside the YAML file."""
+    return f"# yaml-language-server: $schema={file}"
 
 
 TEXT: Payload = {"type": "string"}

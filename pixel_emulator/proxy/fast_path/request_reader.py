@@ -9,6 +9,7 @@ from mitmproxy import connection, http
 from mitmproxy.net.http import http1, url
 from mitmproxy.proxy.context import Context
 
+from pixel_emulator.core.endpoint.routes import GET_WANTS_AUTHORIZATION
 from pixel_emulator.core.model import HttpRequest
 from pixel_emulator.proxy.convert import headers_of, request_of
 from pixel_emulator.proxy.egress_guard import EgressGuard
@@ -154,6 +155,8 @@ class RequestReader:
     def _parse_head(self, origin: bytes, version: bytes, block: bytes) -> HeadTemplate | None:
         header_block = HeaderBlock.read(block)
         if header_block is None or len(header_block.values(b"host")) != 1:
+            return None
+        if GET_WANTS_AUTHORIZATION and header_block.values(b"authorization"):
             return None
         bare = self._bare_request(origin, version, *header_block.values(b"host"))
         if bare is None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import decode, encode, request_from_url
+from pixel_emulator.core.endpoint.pixel.decoder import decode
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.model import JSON, CallType, Dialect, Outcome, Problem, Severity
 from pixel_emulator.core.problems import classify
 from pixel_emulator.core.problems.catalog import RULES, problem

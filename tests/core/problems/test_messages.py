@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.model import Dialect, RuleSource, Severity
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.problems.classify import MessageIds, classify_url

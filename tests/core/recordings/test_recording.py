@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import decode
+from pixel_emulator.core.endpoint.pixel.decoder import decode
 from pixel_emulator.core.errors import Document, InputError
 from pixel_emulator.core.model import Call, CallType, Dialect, Form, HttpRequest, Outcome
 from pixel_emulator.core.recordings import recording

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType, Dialect, Exchange, Form, HttpRequest
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.fast_entry import entry_text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.model import CallType, HttpRequest
 from pixel_emulator.core.recordings.fast_entry import next_entry
 from pixel_emulator.core.redaction.known_keys import MAX_KEYS, KnownKeys, is_distinctive

@@ -9,8 +9,8 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from pixel_emulator.core.endpoint.data_parameter import MAX_DATA
-from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.endpoint.pixel.data_parameter import MAX_DATA
+from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.model import Form, HttpRequest, Problem, RuleSource, Severity
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.redaction.nested_encodings import nested_texts

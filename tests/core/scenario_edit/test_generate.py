@@ -19,8 +19,7 @@ def opened(seq, **fields):
 
 
 def body(*hits):
-    """The draft without its first line."""
-    return draft(hits).partition("\n")[2]
+    return draft(hits)
 
 
 def test_a_draft_reads_like_a_scenario_written_by_hand():
@@ -36,7 +35,6 @@ def test_a_draft_reads_like_a_scenario_written_by_hand():
     )
     assert draft(hits, name="two mails") == (
         """\
-# yaml-language-server: $schema=scenario.schema.json
 # duplicates, of which Segment keeps only the first: page "Home"
 # requests that are no pixels: GET https://api.segment.io/favicon.ico
 name: two mails

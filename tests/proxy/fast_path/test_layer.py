@@ -10,7 +10,7 @@ from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.test import taddons, tflow
 
-from pixel_emulator.core.endpoint.pixel import GIF, route
+from pixel_emulator.core.endpoint.routes import GIF, route
 from pixel_emulator.core.model import HttpRequest, HttpResponse
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.convert import serialize_responses

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.endpoint.query import decode_utf8, expand, flatten, parse_query
+from pixel_emulator.core.endpoint.pixel.query import decode_utf8, expand, flatten, parse_query
 from pixel_emulator.core.model import Payload
 
 

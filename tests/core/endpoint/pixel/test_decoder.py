@@ -2,18 +2,19 @@
 
 import base64
 import json
-import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.endpoint.pixel import GIF, decode, encode, request_from_url, route
+from pixel_emulator.core.endpoint.pixel.decoder import PixelDecoder, decode
+from pixel_emulator.core.endpoint.routes import route
+from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.model import Alphabet, CallType, Dialect, Form, HttpRequest, Payload
 from pixel_emulator.core.text import json_codec
 
-CASES = Path(__file__).parents[2] / "cases"
+CASES = Path(__file__).parents[3] / "cases"
 VECTORS = [
     json.loads(line)
     for line in (CASES / "decode_vectors.jsonl").read_text(encoding="utf-8").splitlines()
@@ -33,9 +34,10 @@ PAYLOADS = st.dictionaries(
 
 def strict(url):
     request = request_from_url(url)
-    call_type = route("GET", request.path).type
-    assert call_type
-    return decode(call_type, request.query, Dialect.STRICT)
+    decoder = route("GET", request.path).decoder
+    assert isinstance(decoder, PixelDecoder)
+    [decoded] = decoder.decode(request, Dialect.STRICT)
+    return decoded.call
 
 
 def codes(call):
@@ -47,80 +49,6 @@ def b64(data, *, url=True):
     return encoded.decode()
 
 
-# -- routes ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        (b"/v1/pixel/track", CallType.TRACK),
-        (b"/V1/Pixel/PAGE/", CallType.PAGE),
-        (b"/v1/pixel/%74rack", CallType.TRACK),
-        (b"/v1/pixel/track//", None),
-        (b"//v1/pixel/track", None),
-        (b"/v1/pixel/batch", None),
-        (b"/v1/pixel/", None),
-        (b"/v1/pixel/tracks", None),
-        (b"/", None),
-    ],
-)
-def test_a_path_is_one_of_six_calls_or_not_found(path, expected):
-    routed = route("GET", path)
-    assert routed.type is expected
-    assert routed.response.status == (404 if expected is None else 200)
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_pixel_is_answered_with_the_gif(method):
-    response = route(method, b"/v1/pixel/track").response
-    assert response.body == GIF
-    assert len(GIF) == 42
-    assert GIF.startswith(b"GIF89a")
-    assert dict(response.headers) == {
-        "Content-Type": "image/gif",
-        "Cache-Control": "no-cache, max-age=0",
-    }
-
-
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
-def test_another_method_at_a_pixel_is_not_allowed(method):
-    routed = route(method, b"/v1/pixel/track")
-    assert routed.type is None
-    assert routed.response.status == 405
-    assert dict(routed.response.headers)["Allow"] == "GET, HEAD"
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("POST", b"/v1/t", 200),
-        ("POST", b"/v1/batch", 200),
-        ("POST", b"/v1/track/", 200),
-        ("OPTIONS", b"/v1/t", 204),
-        ("GET", b"/v1/t", 404),
-        ("POST", b"/v1/nothing", 404),
-    ],
-)
-def test_the_tracking_api_is_answered_so_that_pages_do_not_break(method, path, status):
-    routed = route(method, path)
-    assert routed.type is None
-    assert routed.response.status == status
-    if method == "POST" and status == 200:
-        assert json.loads(routed.response.body) == {"success": True}
-
-
-def test_routes_of_long_paths_are_not_cached():
-    tracemalloc.start()
-    try:
-        for number in range(300):
-            assert route("GET", b"/%d/" % number + b"x" * 30_000).type is None
-            assert route(f"{number}" + "X" * 30_000, b"/v1/pixel/track").type is None
-        kept, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert kept < 10 * 30_000
-
-
 # -- decoding -------------------------------------------------------------------------------
 
 
@@ -128,7 +56,7 @@ def test_routes_of_long_paths_are_not_cached():
 def test_the_strict_dialect_decodes_as_segments_2018_source_does(vector):
     request = request_from_url(vector["url"])
     if vector.get("status") == 404:
-        assert route("GET", request.path).type is None
+        assert route("GET", request.path).decoder is None
         return
     call = strict(vector["url"])
     assert call.type == vector["type"]

@@ -6,7 +6,7 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64
 from typing import NamedTuple
 
-from pixel_emulator.core.endpoint.query import decode_utf8
+from pixel_emulator.core.endpoint.pixel.query import decode_utf8
 from pixel_emulator.core.model import Alphabet, Payload, Problem
 from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.text import json_codec
