@@ -20,7 +20,6 @@ from pixel_emulator.core.report.side_by_side import call_lines
 from pixel_emulator.core.report.wording import policy_text
 from pixel_emulator.core.scenarios.scenario import Level
 from pixel_emulator.core.verification.verdict import Status, Verdict
-from pixel_emulator.pytest_plugin.keyword_expectations import variable_values
 from pixel_emulator.pytest_plugin.lazy_emulator import (
     NO_EMULATOR,
     DeferredSession,
@@ -272,12 +271,12 @@ def conclude(item: pytest.Item, all_pixels: Sequence[Pixels], failed: BaseExcept
 
 
 def _marked_files(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
-    """Yield the scenario files that the marks of a test name, the outermost mark first."""
+    """Yield the scenarios that the marks of a test name, the outermost mark first."""
     for mark in reversed([*item.iter_markers("pixel_scenario")]):
         if not mark.args:
             raise InputError(InputIssue("the mark `pixel_scenario` names no file"))
         for file in mark.args:
-            yield pixels.shared_calls.snapshot(file, variable_values(mark.kwargs))
+            yield pixels.snapshot(file, mark.kwargs, pixels.source.location)
 
 
 def _verdicts(

@@ -42,8 +42,8 @@ MARKS = {
     "pixel(**settings)": "policies (unexpected, dropped, damaged, duplicates, unhandled, accept), "
     "dialect, source, keep_write_keys, record and clock, for one test, class or module; a scenario "
     "file overrides policies that it states itself.",
-    "pixel_scenario(file, **given)": "the calls of this test have to meet a scenario file; `given` "
-    "are values of its variables.",
+    "pixel_scenario(file, **given)": "the calls of this test have to meet a scenario, a file or a "
+    "dict; `given` are values of its variables.",
 }
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from email.message import Message
 from math import isfinite
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pixel_emulator.core.endpoint.urls import request_from_url
-from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.errors import InputError, Location
 from pixel_emulator.core.matching.expected import ABSENT, Absent
 from pixel_emulator.core.model import JSON, Hit, HttpRequest, Problem, hits_of
 from pixel_emulator.core.profiles.identity import Profiles, fold
@@ -155,7 +155,7 @@ if TYPE_CHECKING:
         ExpectedCall,
         ScenarioDict,
     )
-    from pixel_emulator.pytest_plugin.snapshots import UpdateGuard
+    from pixel_emulator.pytest_plugin.snapshots import Snapshot, UpdateGuard
 
 
 _BLOCKED = (
@@ -317,16 +317,10 @@ class Pixels:
         or `expect`, match are not unexpected to it.
         """
         __tracebackhide__ = True
-        values, place = variable_values(given), self.source.current_location()
-        if isinstance(scenario, str | os.PathLike):
-            snapshot = self.shared_calls.snapshot(scenario, values)
-        else:
-            scenarios = scenarios_of(scenario, values, place, self.source.path)
-            named = (replace(one, name=one.name or self.source.name) for one in scenarios)
-            snapshot = self.shared_calls.inline(tuple(named), place.file)
+        place = self.source.current_location()
         context = ScenarioContext(
             self.shared_calls,
-            snapshot,
+            self.snapshot(scenario, given, place),
             own=lambda: self.expected.scenario,
             failure=self.failure,
             location=place,
@@ -367,6 +361,20 @@ class Pixels:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a recording of the calls so far."""
         self.session.save(Path(path))
+
+    def snapshot(
+        self, scenario: object, given: "Mapping[str, object]", place: Location
+    ) -> "Snapshot":
+        """Return a scenario of the test, a file or an object that stands at `place`.
+
+        Raises MisuseError for values that no variable can have, and for mistakes in an object.
+        """
+        values = variable_values(given)
+        if isinstance(scenario, str | os.PathLike):
+            return self.shared_calls.snapshot(scenario, values)
+        scenarios = scenarios_of(scenario, values, place, self.source.path)
+        named = (replace(one, name=one.name or self.source.name) for one in scenarios)
+        return self.shared_calls.inline(tuple(named), place.file)
 
     def failure(
         self, verdict: Verdict, first: Expectation | None = None, *, waited: bool = False

@@ -5,7 +5,7 @@ import pytest
 pytest_plugins = ["pytester"]
 
 MET = """
-    import re
+    import pytest, re
     from client import url
     SEGMENT = "https://api.segment.io"
     def receive(pixels, *events, **more):
@@ -30,10 +30,13 @@ MET = """
             receive(pixels, "A", "A")
             pixels.receive(url(SEGMENT, "", type="identify", traits={"plan": "pro"}))
         assert pixels.state["user_123"]["traits"]["plan"] == "pro"
+    @pytest.mark.pixel_scenario({"let": ["user"], "expect": [{"track": "$user"}]}, user="A")
+    def test_mark(pixels): receive(pixels, "A")
     async def test_async(pixels):
         async with pixels.expecting({"track": "A"}): receive(pixels, "A")
 """
 UNMET = """
+    import pytest
     from client import url
     SEGMENT = "https://api.segment.io"
     def receive(pixels, *events):
@@ -57,36 +60,42 @@ UNMET = """
         with pixels.expecting({"do": {"send": {"track": "A"}}, "expect": [{"track": "A"}]}): pass
     def test_never_entered(pixels):
         pixels.expecting({"track": "A"})
+    @pytest.mark.pixel_scenario({"track": "A"})
+    def test_mark(pixels): receive(pixels, "B")
+    @pytest.mark.pixel_scenario({"trakc": "A"})
+    def test_mark_with_a_mistake(pixels): pass
 """
 
 
 @pytest.mark.parametrize("more", [(), ("--pixel-update",)])
 def test_what_is_met_passes_without_an_emulator(inner, more):
     result = inner(*more, ini="pixel_emulator_command = nobody", test_it=MET)
-    result.assert_outcomes(passed=5)
+    result.assert_outcomes(passed=6)
 
 
 @pytest.mark.parametrize("more", [(), ("--pixel-update",)])
 def test_what_is_not_met_fails_on_the_line_of_the_context(inner, pytester, more):
     result = inner(*more, "--tb=short", ini="pixel_emulator_command = nobody", test_it=UNMET)
-    result.assert_outcomes(failed=7)
+    result.assert_outcomes(failed=9)
     before = (pytester.path / "test_it.py").read_text()
     result.stdout.fnmatch_lines(
         [
-            "test_it.py:6: in test_order",
+            "test_it.py:7: in test_order",
             "E   AssertionError: track: A: wanted 1, got 0: sent out of order",
             "E   FAIL  test_it.py * test_order",
-            "test_it.py:9: in test_never",
+            "test_it.py:10: in test_never",
             "E   AssertionError: never track: Error: wanted 0, got 1*",
-            "test_it.py:12: in test_within",
+            "test_it.py:13: in test_within",
             "E   AssertionError: track: A: wanted 1, got 0: not sent",
-            "test_it.py:16: in test_state",
+            "test_it.py:17: in test_state",
             "E   AssertionError: state: the profiles at the end are not as wanted",
-            "test_it.py:19: in test_mistake",
+            "test_it.py:20: in test_mistake",
             'E   TypeError: ordr: no such key here (did you mean "order"?)',
-            "test_it.py:21: in test_actions",
+            "test_it.py:22: in test_actions",
             "E   TypeError: do: the test itself sends the calls; a scenario with `do` is a file",
             "*never entered: write `with`*",
+            "E   AssertionError: track: A: wanted 1, got 0: not sent (and 1 more)",
+            "E   TypeError: expect[[]0].trakc: no such key here*",
         ]
     )
     result.stdout.no_fnmatch_line("*to accept what happened*")
