@@ -10,7 +10,7 @@ from pixel_emulator.cli.terminal import ExitCode, print_message, wants_colour, w
 from pixel_emulator.cli.terminal import print_result as show_text
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue, Location
-from pixel_emulator.core.model import JSON, Evidence, Hit, Payload
+from pixel_emulator.core.model import JSON, Evidence, Hit, Payload, exchanges_of
 from pixel_emulator.core.profiles.identity import fold
 from pixel_emulator.core.profiles.profile import profile_issues
 from pixel_emulator.core.recordings.entry import entry, time_text
@@ -57,11 +57,13 @@ def show(recording: Path, numbers: tuple[int, ...], *, output: str, settings: Se
     if unknown:
         message = f"has no call {unknown[0]}; its calls are 1 to {max(hits, default=0)}"
         raise InputError(InputIssue(message if hits else "has no calls", Location(str(recording))))
-    for number in numbers or hits:
-        if output == "json":
-            text = json_codec.write(entry(hits[number].exchange))
-        else:
-            text = as_text(hits[number], width=width(), colour=wants_colour(sys.stdout))
+    shown = [hits[number] for number in numbers or hits]
+    if output == "json":
+        texts = [json_codec.write(entry(exchange)) for exchange in exchanges_of(shown)]
+    else:
+        colour = wants_colour(sys.stdout)
+        texts = [as_text(hit, width=width(), colour=colour) for hit in shown]
+    for text in texts:
         show_text(text, keep_write_keys=settings.keep_write_keys)
     print_gaps(content.evidence(allow_open=True))
     return ExitCode.MET
@@ -76,6 +78,7 @@ def as_text(hit: Hit, *, width: int, colour: bool) -> str:
         f"#{hit.seq}  {word} {call_text.title(call, request)}",
         f"  {time_text(hit.time)}{client}",
         f"  {request.method} {request.url}",
+        *([f"  {place}"] if (place := call_text.place(hit)) else []),
     ]
     if call is not None:
         lines.append(f"  {call_text.encoding_text(call)}")
