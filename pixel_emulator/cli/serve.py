@@ -190,9 +190,16 @@ def _control_api(emulator: "Emulator") -> "Control":
 
 
 def _ready_message(ready: ServerInfo, settings: Settings) -> str:
+    from pixel_emulator.proxy.hosts import is_loopback
+
     recording = f"Recording to {settings.record}. " if settings.record else ""
+    listening, warning = ready.url, ""
+    if not is_loopback(settings.host):
+        host = settings.host or "all addresses"
+        listening = f"{host}, port {ready.port} (here: {ready.url})"
+        warning = "The proxy is open: everybody who reaches that address can use it.\n"
     return (
-        f"The emulator listens on {ready.url}, as a proxy and as a server.\n"
+        f"The emulator listens on {listening}, as a proxy and as a server.\n{warning}"
         f'Direct a shell to it with  eval "$(pixel-emulator env --port {ready.port})"\n'
         f"Its control API is at {ready.control}, the token there is {ready.token}\n"
         f"{recording}Stop it with Ctrl-C."
