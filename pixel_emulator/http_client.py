@@ -37,7 +37,9 @@ class HttpClient:
     ) -> None:
         self._open.close()
 
-    def request(self, url: str, headers: Headers = (), *, method: str = "GET") -> int:
+    def request(
+        self, url: str, headers: Headers = (), *, method: str = "GET", body: bytes = b""
+    ) -> int:
         """Send a request, read the whole response, and return its status.
 
         Raises OSError if the request cannot be sent or gets no valid response.
@@ -51,7 +53,9 @@ class HttpClient:
             connection.putrequest(method, target, skip_accept_encoding=True)
             for name, value in headers:
                 connection.putheader(name, value.encode("latin-1", "replace"))
-            connection.endheaders()
+            if body:
+                connection.putheader("content-length", str(len(body)))
+            connection.endheaders(body or None)
             response = connection.getresponse()
             response.read()
         except (OSError, HTTPException, ValueError) as error:

@@ -2,6 +2,8 @@
 
 Node is taken from PIXEL_TEST_NODE, or else from PATH; npm's packages are those below
 PIXEL_TEST_NODE_MODULES. ChromeDriver is taken from PIXEL_TEST_CHROMEDRIVER, or else from PATH.
+schemathesis is taken from PIXEL_TEST_SCHEMATHESIS, or else from PATH: installed here, its pytest
+plugin would load in every pytest.
 """
 
 import os
@@ -31,6 +33,7 @@ NODE = _node()
 NODE_MODULES = Path(os.environ.get("PIXEL_TEST_NODE_MODULES", "/nowhere"), "node_modules")
 UV = os.environ.get("UV") or shutil.which("uv") or ""  # `uv run` sets UV
 CHROMEDRIVER = os.environ.get("PIXEL_TEST_CHROMEDRIVER") or shutil.which("chromedriver") or ""
+SCHEMATHESIS = os.environ.get("PIXEL_TEST_SCHEMATHESIS") or shutil.which("schemathesis") or ""
 
 needs_chromium = pytest.mark.skipif(
     not CHROMIUM, reason="needs a Chromium (Debian package chromium-headless-shell)"
@@ -53,6 +56,10 @@ needs_chromedriver = pytest.mark.skipif(
     not CHROMEDRIVER,
     reason="needs ChromeDriver (Debian package chromium-driver, or its file in "
     "PIXEL_TEST_CHROMEDRIVER)",
+)
+needs_schemathesis = pytest.mark.skipif(
+    not SCHEMATHESIS,
+    reason="needs schemathesis (PyPI package schemathesis, its program in PIXEL_TEST_SCHEMATHESIS)",
 )
 needs_namespaces = pytest.mark.skipif(
     not (shutil.which("unshare") and shutil.which("ip")),

@@ -72,6 +72,7 @@ LAZY = {
     ): "the readers of mails, for scenarios that act only",
     ("cli.serve", "command.environment"): "the same",
     ("cli.serve", "trust.stores"): "the same",
+    ("cli.serve", "proxy.hosts"): "with the package `proxy`, in the extra",
     ("cli.serve", "control.server"): "Starlette and uvicorn, in the extra `proxy`",
     ("core.errors", "difflib"): "1 ms of each command that only a misspelt word needs",
     ("core.problems.host_names", "encodings.idna"): "the same, for hosts that are not ASCII",

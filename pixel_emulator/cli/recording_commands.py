@@ -78,6 +78,7 @@ def as_text(hit: Hit, *, width: int, colour: bool) -> str:
         f"#{hit.seq}  {word} {call_text.title(call, request)}",
         f"  {time_text(hit.time)}{client}",
         f"  {request.method} {request.url}",
+        *([f"  {place}"] if (place := call_text.place(hit)) else []),
     ]
     if call is not None:
         lines.append(f"  {call_text.encoding_text(call)}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pixel_emulator.control.problems import MEDIA_TYPE, PROBLEMS
-from pixel_emulator.control.route import QueryParameter, Route
+from pixel_emulator.control.route import JSON_TYPE, QueryParameter, Route
 from pixel_emulator.control.schemas import COMPONENTS, ref
 from pixel_emulator.core.model import JSON, Payload
 
@@ -81,7 +81,10 @@ def _security(route: Route) -> JSON:
 
 
 def _parameter(name: str, place: str, query: QueryParameter) -> JSON:
-    return {"name": name, "in": place, "description": query.description, "schema": query.schema}
+    shape: Payload = {"schema": query.schema}
+    if query.type == "object":
+        shape = {"content": {JSON_TYPE: shape}}
+    return {"name": name, "in": place, "description": query.description, **shape}
 
 
 def _responses(route: Route) -> JSON:

@@ -44,8 +44,12 @@ async def receive(context: RequestContext) -> Response:
             raise InputError(
                 *(document.issue(f"is unknown; allowed are {allowed}", key) for key in unknown)
             )
-        request = read_request(replace(root, value={"headers": {}, **root.map()}))
-        headers = headers_of((name.encode(), value.encode()) for name, value in request.headers)
+        fields = {key: value for key, value in root.map().items() if value is not None}
+        request = read_request(replace(root, value={"headers": {}, **fields}))
+        headers = headers_of(
+            (name.encode(errors="replace"), value.encode(errors="replace"))
+            for name, value in request.headers
+        )
         return entry(session.receive(replace(request, headers=headers)))
 
     try:
@@ -141,7 +145,7 @@ async def run(context: RequestContext) -> Response:
 
 async def step(context: RequestContext) -> Response:
     """Begin a step: what arrives from now on belongs to it."""
-    context.session.begin_step(_body_value(context, "title", lambda field: field.text()))
+    context.session.begin_step(_body_value(context, "title", _parse_title))
     return Response(status_code=204)
 
 
@@ -185,4 +189,9 @@ def _parse_clock(field: Node) -> datetime | None:
 def _parse_texts(field: Node) -> list[str]:
     if field.value is None:
         raise field.type_error("a list")
-    return [text.text() for text in field.items()]
+    return [_parse_title(title) for title in field.items()]
+
+
+def _parse_title(field: Node) -> str:
+    """Return a title; half a surrogate pair is replaced: not every client could read it back."""
+    return field.text().encode("utf-16", "surrogatepass").decode("utf-16", "replace")

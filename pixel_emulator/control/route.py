@@ -30,7 +30,8 @@ class Handler(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryParameter:
-    """One parameter of a query. `type` is one of OpenAPI's: integer, number or string.
+    """One parameter of a query. `type` is one of OpenAPI's: integer, number or string; `object` is
+    a JSON object, which the handler gets as text.
 
     Without `default`, the handler gets no value if the parameter is missing.
     """

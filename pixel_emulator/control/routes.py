@@ -21,7 +21,9 @@ from pixel_emulator.core.model import CallType, Outcome
 
 _MAX_SECONDS = 600
 _MAX_SEQ = 10**15 - 1  # number of a request; JSON readers keep all its digits
-_GIVEN = QueryParameter(description="Values of the scenario's variables, as a JSON object.")
+_GIVEN = QueryParameter(
+    description="Values of the scenario's variables, as a JSON object.", type="object"
+)
 _FILE = QueryParameter(
     description="The file that the scenario comes from: for messages, and to find what it uses.",
     default="scenario.yaml",
@@ -60,7 +62,10 @@ _PAGE_PARAMETERS = {
 
 def _scenario(*, required: bool) -> RequestBody:
     return RequestBody(
-        description="A scenario file.", type=YAML_TYPE, schema=schemas.DOCUMENT, required=required
+        description="A scenario file. `pixel-emulator scenario schema` prints its whole schema.",
+        type=YAML_TYPE,
+        schema=schemas.ref("Scenario"),
+        required=required,
     )
 
 
@@ -94,7 +99,7 @@ ROUTES = (
         body=RequestBody(
             description="Its name and settings; by default it gets an unused name.",
             type=JSON_TYPE,
-            schema=schemas.ref("NewSession"),
+            schema=schemas.optional(schemas.ref("NewSession")),
         ),
         problems=("name-taken",),
     ),
@@ -205,7 +210,7 @@ ROUTES = (
         body=RequestBody(
             description="The time from which calls are stamped; the time of day without one.",
             type=JSON_TYPE,
-            schema=schemas.ref("Run"),
+            schema=schemas.optional(schemas.ref("Run")),
         ),
     ),
     Route(

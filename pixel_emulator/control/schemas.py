@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from pixel_emulator.control.problems import PROBLEMS
 from pixel_emulator.core.model import JSON, CallType, Dialect, Outcome, Payload
 from pixel_emulator.core.schemas.recording_schema import BOOL, COUNT, TEXT, list_of
+from pixel_emulator.core.schemas.scenario_schema import ASSERTING
 
-__all__ = ["BOOL", "COMPONENTS", "COUNT", "DOCUMENT", "TEXT", "ref"]
+__all__ = ["BOOL", "COMPONENTS", "COUNT", "DOCUMENT", "TEXT", "optional", "ref"]
 
 
 def ref(name: str) -> Payload:
@@ -28,7 +29,7 @@ def _map(
     }
 
 
-def _optional(schema: Payload) -> Payload:
+def optional(schema: Payload) -> Payload:
     """Return a schema that also admits null, which means the same as a missing key."""
     return {"anyOf": [schema, {"type": "null"}]}
 
@@ -141,18 +142,22 @@ COMPONENTS: dict[str, JSON] = {
     "Sessions": _map({"sessions": _TEXTS}),
     "NewSession": _map(
         {
-            "name": _optional({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
-            "dialect": _optional(_one_of(Dialect)),
-            "source": _optional(list_of({"type": "string", "pattern": "^[^=]+=."})),
-            "keep_write_keys": _optional(BOOL),
+            "name": optional({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+            "dialect": optional(_one_of(Dialect)),
+            "source": optional(list_of({"type": "string", "pattern": "^[^=]+=."})),
+            "keep_write_keys": optional(BOOL),
         },
         ("name", "dialect", "source", "keep_write_keys"),
     ),
     "Session": _map({"name": TEXT, **_ENDPOINT}),
     "NewRequest": _map(
-        {**_REQUEST, "url": {"type": "string", "format": "uri"}}, set(_REQUEST) - {"url"}
+        {
+            **{key: optional(schema) for key, schema in _REQUEST.items()},
+            "url": {"type": "string", "format": "uri"},
+        },
+        set(_REQUEST) - {"url"},
     ),
-    "Run": _map({"clock": _optional(_TIME)}, ("clock",)),
+    "Run": _map({"clock": optional(_TIME)}, ("clock",)),
     "Step": _map({"title": TEXT}),
     "Acted": _map({"titles": _TEXTS}),
     "Drained": _map({"gone": BOOL}),
@@ -164,6 +169,10 @@ COMPONENTS: dict[str, JSON] = {
         {"status": _one_of(["met", "unmet", "undecided", "incomplete"]), "exit_code": COUNT},
         open=True,
     ),
+    "Scenario": {
+        "type": "object",
+        "anyOf": [{"required": [key]} for key in (*ASSERTING, "scenarios")],
+    },
     "Waited": _map(
         {
             "result": _one_of(["met", "impossible", "undecided", "timeout", "more"]),

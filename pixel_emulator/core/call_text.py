@@ -7,10 +7,12 @@ from pixel_emulator.core.model import (
     NAME_FIELDS,
     Call,
     Form,
+    Hit,
     HttpRequest,
     Outcome,
     Problem,
     Severity,
+    percent_encoded,
 )
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.text.display import paint, quoted, shortened
@@ -33,6 +35,18 @@ def title(call: Call | None, request: HttpRequest) -> str:
         return f"{request.method} {shortened(request.url.partition('?')[0])}"
     name = (call.payload or {}).get(NAME_FIELDS[call.type])
     return f"{call.type} {quoted(name)}" if isinstance(name, str) and name else str(call.type)
+
+
+def place(hit: Hit) -> str:
+    """Return where a call stands in the body of its request: `call 2 of 3 in POST /v1/batch`.
+
+    The text is empty for a request whose URL holds its one call, or that has no calls.
+    """
+    calls, request = hit.exchange.calls, hit.request
+    if not calls or (len(calls) == 1 and not request.body):
+        return ""
+    path = shortened(percent_encoded(request.path))
+    return f"call {hit.index + 1} of {len(calls)} in {request.method} {path}"
 
 
 def outcome_word(outcome: Outcome, *, colour: bool) -> str:

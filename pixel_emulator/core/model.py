@@ -340,12 +340,17 @@ class Evidence:
 
 
 def exchanges_of(hits: Iterable[Hit]) -> Iterator[Exchange]:
-    """Yield the exchange of each hit, once for hits of the same exchange that follow each other."""
+    """Yield the exchange of each hit, once for hits of the same exchange that follow each other.
+
+    An older exchange is decoded anew for each look at a journal (see `runtime.history`), so the
+    hits of one exchange may have two equal ones.
+    """
     last: Exchange | None = None
     for hit in hits:
-        if hit.exchange is not last:
-            last = hit.exchange
-            yield last
+        if hit.exchange is last or (hit.index and hit.exchange == last):
+            continue
+        last = hit.exchange
+        yield last
 
 
 def renumbered(exchanges: Iterable[Exchange]) -> Iterator[Exchange]:

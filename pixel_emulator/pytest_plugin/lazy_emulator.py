@@ -382,9 +382,11 @@ class LazyEmulator:
         return tuple(strays)
 
     def close(self) -> None:
-        """Stop the emulator, if it is ours and was started."""
-        if self._handle:
-            self._handle.close()
+        """Stop the emulator, if it is ours and was started; does nothing the second time."""
+        with self._lock:
+            handle, self._handle = self._handle, None
+        if handle:
+            handle.close()
 
 
 def control_variables(url: str, token: str, session: Session) -> dict[str, str]:

@@ -129,9 +129,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Keep the sentences about stray calls; an xdist worker sends them."""
+    """Stop the emulator, and keep the sentences about stray calls; an xdist worker sends them.
+
+    pytest cleans up only after this hook, and an xdist worker that then needs more than 5 seconds,
+    for the summaries of other plugins, gets a SIGINT from execnet: nothing is cleaned up any more.
+    """
     emulator = session.config.stash.get(EMULATOR, None)
-    strays = list(emulator.stray_calls()) if emulator else []
+    strays = []
+    if emulator:
+        strays = list(emulator.stray_calls())
+        emulator.close()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput[WORKER_STRAYS] = strays
     else:

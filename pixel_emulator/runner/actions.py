@@ -205,16 +205,20 @@ def _send(call: Send, requests: Iterable[ImageRequest], context: ActionContext) 
 
 def _replay(file: Path, context: ActionContext) -> Failure | None:
     try:
-        hits = [hit for hit in read_write.read_recording(file).hits if hit.call]
+        recording = read_write.read_recording(file)
     except InputError as error:
         return Failure(str(error))
     with HttpClient(proxy=context.proxy, ca=context.ca) as client:
-        for hit in hits:
-            request = hit.request
+        for exchange in recording.exchanges:
+            request = exchange.request
+            if not exchange.calls:
+                continue
             if not context.emulates(request.host):  # the request would reach Segment
                 return Failure(f"{file}: {request.host} is not emulated now: see --hosts")
             try:
-                client.request(request.url, request.headers, method=request.method)
+                client.request(
+                    request.url, request.headers, method=request.method, body=request.body
+                )
             except OSError as error:
-                return Failure(f"call {hit.seq} of {file} could not be sent again: {error}")
+                return Failure(f"call {exchange.seq} of {file} could not be sent again: {error}")
     return None

@@ -24,8 +24,10 @@ def operations() -> Iterator[tuple[str, str, Any]]:
 def schemas() -> Iterator[Any]:
     yield from DOCUMENT["components"]["schemas"].values()
     for _, _, operation in operations():
-        yield from (parameter["schema"] for parameter in operation.get("parameters", []))
-        for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
+        parameters = operation.get("parameters", [])
+        yield from (parameter["schema"] for parameter in parameters if "schema" in parameter)
+        holders = (operation.get("requestBody", {}), *operation["responses"].values(), *parameters)
+        for holder in holders:
             yield from (media["schema"] for media in holder.get("content", {}).values())
 
 
@@ -92,7 +94,9 @@ def test_its_parts_are_those_of_openapi():
         }
         assert places == ({"session"} if "{session}" in path else set())
         for parameter in operation.get("parameters", []):
-            assert set(parameter) <= {"name", "in", "required", "description", "schema"}
+            keys = {"name", "in", "required", "description", "schema", "content"}
+            assert set(parameter) <= keys
+            assert ("schema" in parameter) != ("content" in parameter)
         for status, response in operation["responses"].items():
             assert status.isdigit()
             assert response["description"]

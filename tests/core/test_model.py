@@ -1,17 +1,23 @@
 """The data model: parts of a request, paths, and counts of hits."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from pixel_emulator.core.model import (
     KEPT,
     NAME_FIELDS,
+    Call,
     CallType,
     Evidence,
+    Exchange,
+    Form,
     HttpRequest,
+    JudgedCall,
     Outcome,
     count_hits,
+    exchanges_of,
     path_text,
 )
 from tests.hits import hit
@@ -71,3 +77,21 @@ def test_each_call_type_has_a_name_field():
 
 def test_segment_keeps_what_is_delivered_or_damaged():
     assert {Outcome.DELIVERED, Outcome.DAMAGED} == KEPT
+
+
+def test_hits_of_one_exchange_that_was_decoded_twice_have_one_exchange():
+    judged = JudgedCall(
+        call=Call(type=CallType.PAGE, form=Form.FLAT, payload={}), outcome=Outcome.DELIVERED
+    )
+    made = Exchange(
+        seq=1,
+        time=datetime(2030, 1, 1, tzinfo=UTC),
+        request=HttpRequest(target=b"/"),
+        status=200,
+        calls=(judged, judged),
+    )
+    again = replace(made)
+    assert [*exchanges_of((made.hits[0], again.hits[1]))] == [made]
+    other = replace(made, seq=3)
+    assert [*exchanges_of((*made.hits, *other.hits))] == [made, other]
+    assert [*exchanges_of((made.hits[0], again.hits[0]))] == [made, made]

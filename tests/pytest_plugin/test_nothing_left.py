@@ -157,3 +157,23 @@ def command_that_notes_its_pid():
 def assert_it_is_gone(pytester):
     with pytest.raises(ProcessLookupError):
         os.kill(int((pytester.path / "pid").read_text()), 0)
+
+
+def test_the_emulator_is_stopped_before_an_xdist_worker_may_be_interrupted(pytester, monkeypatch):
+    """As execnet does 5 seconds after a worker's last test; pytest then cleans up nothing."""
+    monkeypatch.setenv("PYTHONWARNINGS", "default::ResourceWarning")
+    pytester.makeconftest("""
+        import pytest
+        @pytest.hookimpl(trylast=True)
+        def pytest_sessionfinish(session):
+            if hasattr(session.config, "workerinput"):
+                raise KeyboardInterrupt
+    """)
+    pytester.makepyfile("""
+        def test_it(pixels):
+            assert pixels.env
+    """)
+    ended = pytester.run(sys.executable, "-m", "pytest", "-n", "1", *ALONE, *PLUGIN)
+    text = f"{ended.stdout.str()}\n{ended.stderr.str()}"
+    assert "1 passed" in text
+    assert "Implicitly cleaning up" not in text

@@ -59,7 +59,7 @@ def classify_url(
     url_problems = tuple(url_text_problems(text or url, request, hosts))
     if not calls:
         return UrlClassification(route, None, url_problems, Outcome.UNHANDLED)
-    [judged] = calls  # a URL is a GET, which carries one call
+    judged = calls[0]  # of a pixel there are no others
     problems = judged.problems
     if url_problems:
         problems = sorted_by_severity((*problems, *url_problems))

@@ -197,10 +197,12 @@ def _policy_hit(verdict: Verdict, finding: PolicyHit) -> JSON:
 
 
 def _call(hit: Hit) -> JSON:
+    place = call_text.place(hit)
     return {
         "seq": hit.seq,
         "time": hit.time.isoformat(timespec="milliseconds"),
         "title": call_text.title(hit.call, hit.request),
+        **({"place": place} if place else {}),
         "step": hit.step,
         "outcome": hit.outcome.value,
         "problems": [problem.as_data() for problem in hit.problems],

@@ -139,12 +139,14 @@ def reason_lines(page: Page, hit: Hit) -> Iterator[str]:
 
 
 def request_lines(page: Page, hit: Hit) -> Iterator[str]:
-    """Yield the request with its query cut, and the command that shows all of it."""
+    """Yield the request with its query cut, or the place of the call in its body, and the command
+    that shows all of it."""
     address = masked_url(hit)
     shown = _end_of_start(address)
     if len(address) > shown + _QUERY_ENDS[1] + 1:
         address = f"{address[:shown]}…{address[-_QUERY_ENDS[1] :]}"
-    request = printable(f"{hit.request.method} {cut_middle(address, _MAX_URL)}")
+    address = cut_middle(address, _MAX_URL)
+    request = printable(call_text.place(hit) or f"{hit.request.method} {address}")
     line = f"    {page.paint('raw', 'note')}  {request}"
     if not page.recording:
         yield line

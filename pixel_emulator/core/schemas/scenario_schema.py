@@ -70,9 +70,12 @@ def scenario_schema() -> Payload:
     }
 
 
+ASSERTING = ("expect", "steps", "never", "deny", "state", "plan")
+"""Keys of which a scenario needs one: without any it would pass whatever happens."""
+
+
 def _asserts(*keys: str) -> Payload:
-    asserting = ("expect", "steps", "never", "deny", "state", "plan", *keys)
-    return any_of(*map(_requires, asserting))
+    return any_of(*map(_requires, (*ASSERTING, *keys)))
 
 
 def _requires(key: str) -> Payload:
