@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -210,22 +209,6 @@ def test_a_hook_passes_and_fails_as_its_command_does(hook, files, code, tmp_path
         [PROGRAM, *arguments, *files], cwd=tmp_path, capture_output=True, check=False
     )
     assert done.returncode == code
-
-
-PRE_COMMIT = os.environ.get("PIXEL_TEST_PRE_COMMIT") or shutil.which("pre-commit")
-
-
-@pytest.mark.thorough
-@pytest.mark.skipif(not PRE_COMMIT, reason="needs pre-commit")
-def test_pre_commit_reads_the_hooks(tmp_path):
-    done = subprocess.run(
-        [str(PRE_COMMIT), "validate-manifest", str(ROOT / ".pre-commit-hooks.yaml")],
-        env=os.environ | {"PRE_COMMIT_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
 
 
 def test_the_manual_names_steps_inputs_and_hooks_that_there_are():
