@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,9 @@ from pixel_emulator.core.endpoint.urls import encode, request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType, Form
 from pixel_emulator.core.recordings.recording import End, Head
+from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.read_write import read_recording
+from pixel_emulator.files.yaml_loader import load
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings
@@ -44,6 +47,23 @@ def recorded(seq, **payload):
     """Return the exchange of a call, with a digest, as the recording writer gets it."""
     made = hit(seq, "track", {"event": "Email Opened", "userId": "u", **payload})
     return replace(made.exchange, digest="0a" * 32)
+
+
+def old_layout(text):
+    """Return a recording in the layout before `exchanges:`, in which an entry was a call."""
+    head, entries, rest = text.partition("\nexchanges:\n")
+    assert entries
+    body, end, ending = rest.partition("\nend:\n")
+    data: Any = load(f"entries:\n{body}\n", "")
+    written = yaml_writer.write([*map(_old_entry, data["entries"])])
+    return f"{head}\ncalls:\n{written}{end[1:]}{ending}"
+
+
+def _old_entry(entry):
+    calls = entry.pop("calls")
+    call = calls[0] if calls else {"outcome": "unhandled", "problems": []}
+    request = {key: entry.pop(key) for key in ("request", "digest")}
+    return entry | call | request
 
 
 def first_payload(path):

@@ -52,7 +52,6 @@ KNOW_A_DECODER = {
     "core.redaction.fast_redaction": "it masks keys in the base64 of pixel URLs",
     "core.redaction.key_finder": "the same: any text may hold such a URL",
     "core.redaction.redact": "the same",
-    "core.recordings.recording": "compares the payload of a pixel with its URL",
 }
 # Imports inside functions, from module to module or package: the start-up figure that needs them.
 LAZY = {
@@ -73,6 +72,7 @@ LAZY = {
     ): "the readers of mails, for scenarios that act only",
     ("cli.serve", "command.environment"): "the same",
     ("cli.serve", "trust.stores"): "the same",
+    ("cli.serve", "proxy.hosts"): "with the package `proxy`, in the extra",
     ("cli.serve", "control.server"): "Starlette and uvicorn, in the extra `proxy`",
     ("core.errors", "difflib"): "1 ms of each command that only a misspelt word needs",
     ("core.problems.host_names", "encodings.idna"): "the same, for hosts that are not ASCII",

@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -181,9 +182,18 @@ def control_routes():
 
 
 def recording_keys():
-    described: Any = recording_schema()["properties"]
-    rows = [(f"`{key}`", shape.get("description", "")) for key, shape in described.items()]
-    return table(("key", "what it holds"), rows)
+    return table(("key", "what it holds"), described_keys(recording_schema(), ""))
+
+
+def described_keys(schema: Any, before: str) -> Iterator[tuple[str, str]]:
+    """Yield the keys of a schema that have a description, with their paths."""
+    for alternative in schema.get("anyOf", ()):
+        yield from described_keys(alternative, before)
+    for key, shape in schema.get("properties", {}).items():
+        if "description" in shape:
+            yield f"`{before}{key}`", shape["description"]
+        yield from described_keys(shape, f"{before}{key}.")
+        yield from described_keys(shape.get("items", {}), f"{before}{key}[].")
 
 
 TABLES = {

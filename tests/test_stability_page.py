@@ -61,10 +61,10 @@ def recorded(tmp_path):
 def test_a_reader_ignores_keys_that_it_does_not_know(recorded, tmp_path, run_cli):
     text, scenario = recorded
     newer = text.replace("\nrun:", "\nnew_key: 5\nrun:").replace(
-        "\n  outcome:", "\n  new_field: 7\n  outcome:"
+        "\n      outcome:", "\n      new_field: 7\n      outcome:"
     )
     assert yaml.safe_load(newer)["new_key"] == 5
-    assert yaml.safe_load(newer)["calls"][0]["new_field"] == 7
+    assert yaml.safe_load(newer)["exchanges"][0]["calls"][0]["new_field"] == 7
     (tmp_path / "newer.yaml").write_text(newer)
     assert run_cli("verify", scenario, tmp_path / "newer.yaml")[0] == ExitCode.MET
 

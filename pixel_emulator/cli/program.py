@@ -28,6 +28,7 @@ COMMANDS = {
     "scenario schema": "scenario_commands",
     "scenario new": "scenario_commands",
     "scenario update": "scenario_commands",
+    "recording migrate": "recording_commands",
     "recording show": "recording_commands",
     "recording state": "recording_commands",
     "plan infer": "plan_commands",
@@ -42,7 +43,7 @@ COMMANDS = {
 
 GROUPS = {
     "scenario": "Scenario files: check them, draft and update them.",
-    "recording": "Recordings: show their calls, and what these mean to Segment.",
+    "recording": "Recordings: show their calls, and what these mean to Segment; rewrite old ones.",
     "plan": "Tracking plans: draft one, compare two.",
 }
 

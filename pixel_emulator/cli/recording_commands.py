@@ -1,4 +1,4 @@
-"""`recording show` and `recording state`: the calls of a recording, and the profiles they make."""
+"""`recording show`, `state` and `migrate`: calls, the profiles that they make, and old files."""
 
 import sys
 from pathlib import Path
@@ -105,6 +105,32 @@ def state(
     data = fold(evidence.hits, profiles).as_data()
     show_text(formatted(data, output))
     return print_gaps(evidence)
+
+
+@command(example="pixel-emulator recording migrate calls.yaml")
+@argument("recordings", metavar="RECORDING...", nargs=-1, required=True, type=PATH)
+@option("--output", "-o", type=PATH, help="A new file, instead of in place.")
+def migrate(recordings: tuple[Path, ...], *, output: Path | None) -> int:
+    """Rewrite recordings of the layout before `exchanges:` in today's layout.
+
+    Digests, ends and gaps stay, so a recording verifies as before.
+    """
+    if output is not None and len(recordings) > 1:
+        raise InputError(InputIssue("--output: give one recording"))
+    issues: list[InputIssue] = []
+    for path in recordings:
+        try:
+            migrated = read_write.migrate_recording(path, output)
+        except InputError as error:
+            issues += error.issues
+            continue
+        what = "is in today's layout already: nothing is written"
+        if migrated:
+            what = "is rewritten" if output is None else f"is rewritten to {output}"
+        print_message(f"pixel-emulator: {path} {what}")
+    if issues:
+        raise InputError(*issues)
+    return ExitCode.MET
 
 
 def formatted(data: Payload, output: str) -> str:

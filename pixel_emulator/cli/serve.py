@@ -17,6 +17,7 @@ from pixel_emulator.cli.reports import check_reports, for_terminal, report_optio
 from pixel_emulator.cli.run_display import Display, print_outlooks, run_summary
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
 from pixel_emulator.command.process import signal_handlers
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.runner.file_watch import ScenarioFiles
 from pixel_emulator.runtime.server_info import (
@@ -139,7 +140,13 @@ def serve(
 
 @command(example='eval "$(pixel-emulator env)"')
 @option("--port", type=int, help="Port of the emulator; needless where only one serves.")
-def env(*, port: int | None) -> int:
+@option(
+    "--format",
+    choices=("sh", "fish", "dotenv", "json", "github"),
+    default="sh",
+    help="How to write them: sh, fish, dotenv, json, or github for the file in GITHUB_ENV.",
+)
+def env(*, port: int | None, format: str) -> int:
     """Print shell exports and browser flags that direct clients to a running emulator.
 
     If several are running, the others are listed on stderr.
@@ -151,12 +158,15 @@ def env(*, port: int | None) -> int:
         print_message(f"pixel-emulator: using the one on port {ready.port}; also serving: {also}")
     with needs_mitmproxy():  # the same extra installs cryptography and certifi
         from pixel_emulator.command.environment import (
+            FORMATS,
             browser_flags,
             command_environment,
-            shell_exports,
         )
         from pixel_emulator.trust.stores import TrustStores
 
+    if format not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise InputError(InputIssue(f'--format: "{format}" is none of {known}'))
     ca = Path(ready.ca)
     changes = command_environment(
         os.environ,
@@ -169,8 +179,10 @@ def env(*, port: int | None) -> int:
         print_message(f"pixel-emulator: {warning}")
     api = {"PIXEL_EMULATOR_CONTROL": ready.control, "PIXEL_EMULATOR_TOKEN": ready.token}
     flags = " ".join(browser_flags(ready.proxy, ready.spki))
-    exports = shell_exports({**changes.variables, **api})
-    print_result(f"{exports}# for a Chromium: {flags}", keep_write_keys=True)  # for a shell to read
+    written = FORMATS[format]({**changes.variables, **api})
+    if format in ("sh", "fish"):
+        written += f"# for a Chromium: {flags}\n"
+    print_result(written.rstrip("\n"), keep_write_keys=True)  # for a shell to read
     return 0
 
 
@@ -190,9 +202,16 @@ def _control_api(emulator: "Emulator") -> "Control":
 
 
 def _ready_message(ready: ServerInfo, settings: Settings) -> str:
+    from pixel_emulator.proxy.hosts import is_loopback
+
     recording = f"Recording to {settings.record}. " if settings.record else ""
+    listening, warning = ready.url, ""
+    if not is_loopback(settings.host):
+        host = settings.host or "all addresses"
+        listening = f"{host}, port {ready.port} (here: {ready.url})"
+        warning = "The proxy is open: everybody who reaches that address can use it.\n"
     return (
-        f"The emulator listens on {ready.url}, as a proxy and as a server.\n"
+        f"The emulator listens on {listening}, as a proxy and as a server.\n{warning}"
         f'Direct a shell to it with  eval "$(pixel-emulator env --port {ready.port})"\n'
         f"Its control API is at {ready.control}, the token there is {ready.token}\n"
         f"{recording}Stop it with Ctrl-C."

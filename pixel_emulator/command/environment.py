@@ -1,5 +1,6 @@
 """Environment variables that make a command's clients use the emulator as proxy and trust it."""
 
+import json
 import os
 import re
 import shlex
@@ -107,6 +108,51 @@ def shell_exports(variables: Mapping[str, str | None]) -> str:
         f"unset {name}\n" if value is None else f"export {name}={shlex.quote(value)}\n"
         for name, value in variables.items()
     )
+
+
+def fish_exports(variables: Mapping[str, str | None]) -> str:
+    """Return the changes as lines for fish."""
+
+    def quoted(value: str) -> str:
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+
+    return "".join(
+        f"set -e {name}\n" if value is None else f"set -gx {name} {quoted(value)}\n"
+        for name, value in variables.items()
+    )
+
+
+def dotenv_lines(variables: Mapping[str, str | None]) -> str:
+    """Return the changes as a dotenv file; what is to be unset is empty there."""
+    return "".join(f"{name}={shlex.quote(value or '')}\n" for name, value in variables.items())
+
+
+def json_object(variables: Mapping[str, str | None]) -> str:
+    """Return the changes as JSON; what is to be unset is null."""
+    return json.dumps(variables, indent=2) + "\n"
+
+
+def github_lines(variables: Mapping[str, str | None]) -> str:
+    """Return the changes as lines for the file in GITHUB_ENV; what is to be unset is empty there.
+
+    Raises ValueError for a value with a line break: it could set other variables.
+    """
+    lines = {name: value or "" for name, value in variables.items()}
+    for name, value in lines.items():
+        if "\n" in value or "\r" in value:
+            raise ValueError(f"{name} has a line break")
+    return "".join(f"{name}={value}\n" for name, value in lines.items())
+
+
+FORMATS = {
+    "sh": shell_exports,
+    "fish": fish_exports,
+    "dotenv": dotenv_lines,
+    "json": json_object,
+    "github": github_lines,
+}
+"""Ways to write the changes of an environment, by name."""
 
 
 def browser_flags(proxy: str, spki: str) -> list[str]:

@@ -80,17 +80,32 @@ _CALL: dict[str, Payload] = {
     "problems": list_of(_PROBLEM),
     "source": {"type": ["string", "null"]},
 }
-_ENTRY = _map(
+_CALL_OF_ENTRY = _map(
     {
-        **_CALL,
-        "step": TEXT,
+        "type": _one_of(CallType),
+        "outcome": _one_of(Outcome),
         "form": TEXT,
         "alphabet": TEXT,
         "padded": {"type": ["boolean", "null"]},
-        "request": _map({**_REQUEST, "status": COUNT}),
+        "payload": _ANYTHING,
+        "problems": list_of(_PROBLEM),
+        "source": {"type": ["string", "null"]},
+    },
+    ("source", "alphabet", "padded"),
+)
+_ENTRY = _map(
+    {
+        "seq": COUNT,
+        "time": _TIME,
+        "step": TEXT,
+        "calls": list_of(_CALL_OF_ENTRY),
+        "request": _map(
+            {**_REQUEST, "body": TEXT, "body_base64": TEXT, "status": COUNT},
+            ("body", "body_base64"),
+        ),
         "digest": TEXT,
     },
-    ("type", "payload", "source", "step", "form", "alphabet", "padded"),
+    ("step",),
 )
 
 

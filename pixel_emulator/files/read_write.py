@@ -4,17 +4,20 @@ import codecs
 import os
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
-from pixel_emulator.core.model import Exchange
+from pixel_emulator.core.model import JSON, Exchange
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import read_exchange
 from pixel_emulator.core.recordings.foreign_files import describe_file
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.typed_reader import Node
-from pixel_emulator.files.file_io import file_error, read_bytes
+from pixel_emulator.core.text import yaml_writer
+from pixel_emulator.files.file_io import file_error, holder_of, read_bytes
 from pixel_emulator.files.recording_parts import read_unfinished
 from pixel_emulator.files.recording_stream import RecordingStream
 from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
@@ -55,6 +58,7 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
         return _parse_whole(text.encode(), file)
     try:
         with Path(path).open("rb") as stream_file:
+            _refuse_old(stream_file, file)
             if stream_file.seekable() and RecordingStream.is_streamed(stream_file):
                 stream = RecordingStream(stream_file, file)
                 exchanges = tuple(stream.exchanges())
@@ -64,6 +68,80 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     except (OSError, ValueError) as error:
         raise file_error("read", path, error) from None
     return _parse_whole(read_bytes(path), file)
+
+
+def migrate_recording(path: Path, output: Path | None = None) -> bool:
+    """Rewrite a recording of the old layout (see `recording.OLD_LAYOUT`) in today's layout.
+
+    Return False, and write nothing, if the recording is in today's layout already. The file is
+    replaced atomically and keeps its permissions; with `output`, that new file is written instead.
+    Digests, a last entry that was cut off, and the end are kept as they are. Raises InputError if
+    the file is no recording, is being recorded to, or cannot be written.
+    """
+    if output is not None and output.exists():
+        message = "exists already: choose another file"
+        raise InputError(InputIssue(message, Location(str(output))))
+    if (holder := holder_of(path)) is not None:
+        message = f"is being recorded to by {holder}: end that first"
+        raise InputError(InputIssue(message, Location(str(path))))
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if _is_old(file):
+                stream = RecordingStream(file, str(path), old=True)
+                _replace(output or path, stream.migrated(), mode)
+                return True
+            text = _migrated_text(path)
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise file_error("read", path, error) from None
+    if text is not None:
+        _replace(output or path, [text.encode()], mode)
+    return text is not None
+
+
+def _migrated_text(path: Path) -> str | None:
+    """Return a recording of the old layout in today's, or None if it is in today's already."""
+    file = str(path)
+    with path.open("rb") as opened:
+        if RecordingStream.is_streamed(opened):
+            RecordingStream(opened, file)
+            return None
+    data = read_bytes(path)
+    _refuse_foreign(data, file)
+    document = parse_document(_text(data, file), file)
+    root = Node(document, (), document.data)
+    if not isinstance(document.data, dict) or not {"pixel_recording", "calls"} <= {*document.data}:
+        recording.read_head(root)
+        return None
+    entries: list[JSON] = [recording.migrated_entry(entry.map()) for entry in root["calls"].items()]
+    recording.read_head(replace(root, value=document.data | {"exchanges": entries}))
+    head = {key: value for key, value in document.data.items() if key not in _NOT_IN_HEAD}
+    text = f"{yaml_writer.write(head)}exchanges:\n"
+    if entries:
+        text += yaml_writer.write(entries)
+    if "end" in document.data:
+        text += yaml_writer.write({"end": document.data["end"]})
+    return text
+
+
+_NOT_IN_HEAD = ("calls", "exchanges", "end")
+
+
+def _is_old(file: BinaryIO) -> bool:
+    """Return True if a file is a recording as the writer of the old layout wrote it."""
+    if not file.seekable():
+        return False
+    is_recording = _RECORDING_KEY.search(file.read(_HEAD_BYTES)) is not None
+    file.seek(0)
+    return is_recording and RecordingStream.is_streamed(file, old=True)
+
+
+def _refuse_old(file: BinaryIO, name: str) -> None:
+    """Raise InputError for a recording of the old layout, before it is read as a whole."""
+    if _is_old(file):
+        raise InputError(InputIssue(recording.OLD_LAYOUT, Location(name)))
 
 
 def _parse_whole(data: bytes, file: str) -> Recording:
@@ -95,9 +173,9 @@ def read_entries(path: str | os.PathLike[str], start: int, end: int) -> tuple[Ex
             data = file.read(end - start)
     except OSError as error:
         raise file_error("read", path, error) from None
-    text = f"calls:\n{_text(data, str(path))}"
+    text = f"exchanges:\n{_text(data, str(path))}"
     document = Document(str(path), load(text, str(path)), {})
-    return tuple(map(read_exchange, Node(document, (), document.data)["calls"].items()))
+    return tuple(map(read_exchange, Node(document, (), document.data)["exchanges"].items()))
 
 
 def _recording(data: bytes, file: str, *, torn: bool = False) -> Recording:
@@ -114,17 +192,31 @@ def overwrite(path: str | os.PathLike[str], text: str) -> None:
 
     Raises InputError if the file, or its folder, cannot be written.
     """
+    try:
+        with Path(path).open("rb") as original:
+            mode = stat.S_IMODE(os.fstat(original.fileno()).st_mode)
+            has_bom = original.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+    except OSError as error:
+        raise file_error("write", path, error) from None
+    _replace(path, [text.encode("utf-8-sig" if has_bom else "utf-8")], mode)
+
+
+def _replace(path: str | os.PathLike[str], parts: Iterable[bytes], mode: int) -> None:
+    """Write a file atomically: no other process sees a part of it.
+
+    Raises InputError if it, or its folder, cannot be written.
+    """
     target = Path(path).resolve()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
-        with target.open("rb") as original, temporary.open("xb") as file:
-            os.fchmod(file.fileno(), stat.S_IMODE(os.fstat(original.fileno()).st_mode))
-            has_bom = original.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
-            file.write(text.encode("utf-8-sig" if has_bom else "utf-8"))
+        with temporary.open("xb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.writelines(parts)
         temporary.replace(target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise file_error("write", path, error) from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_new(path: str | os.PathLike[str], text: str) -> None:

@@ -152,7 +152,7 @@ class RecordingFile:
             message = "exists and is no recording: it is not overwritten; choose another file"
             raise InputError(InputIssue(message, Location(str(self.path))))
         if start:
-            self._replace(is_unused=len(start) < _START_BYTES and start.endswith(b"\ncalls:\n"))
+            self._replace(is_unused=len(start) < _START_BYTES and start.endswith(b"\nexchanges:\n"))
             return
         with suppress(OSError):  # a full disk: writing the first call, or the end, will report it
             self.write(b"")

@@ -114,7 +114,7 @@ def merge(
     total.gaps += more_gaps
     exchanges = [*renumbered(total.exchanges)]
     hits = hits_of(exchanges)
-    calls = yaml_writer.write([entry(exchange) for exchange in exchanges]) if exchanges else ""
+    entries = yaml_writer.write([entry(exchange) for exchange in exchanges]) if exchanges else ""
     end = End(
         calls=len(hits),
         connections=total.connections,
@@ -123,15 +123,15 @@ def merge(
     )
     head = Head(
         created=min((exchange.time for exchange in exchanges), default=utc_now()),
-        run=sha256(calls.encode()).hexdigest()[:16],
+        run=sha256(entries.encode()).hexdigest()[:16],
         tool=version("pixel-emulator"),
         dialect=dialect,
         redaction=Redaction.NONE if settings.keep_write_keys else Redaction.WRITE_KEYS,
         clock=next(iter(total.clocks), Clock.REAL) if len(total.clocks) < 2 else Clock.MIXED,
     )
     text = (
-        f"{yaml_writer.write(recording.head_data(head))}calls:\n"
-        f"{calls}{yaml_writer.write(recording.end_data(end))}"
+        f"{yaml_writer.write(recording.head_data(head))}exchanges:\n"
+        f"{entries}{yaml_writer.write(recording.end_data(end))}"
     )
     return Merged(text, len(hits), end.gaps)
 

@@ -1,22 +1,25 @@
 """Read a recording entry by entry, so that its text is never in memory as a whole."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
-from pixel_emulator.core.model import CallType, Exchange, Payload
+from pixel_emulator.core.model import CallType, Exchange, HttpRequest, Payload
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import FastEntryReader, read_exchange
 from pixel_emulator.core.recordings.recording import End, Recording
 from pixel_emulator.core.recordings.typed_reader import Node
+from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
 
 MAX_PART = 64 * 1024 * 1024
 """Largest size in bytes of one entry, or of everything after the last one."""
 
 _READ_SIZE = 1024 * 1024
-_CALLS = b"calls:\n"
+_EXCHANGES = b"exchanges:\n"
+_OLD_EXCHANGES = b"calls:\n"
+_OLD_EXCHANGES = b"calls:\n"
 _MAX_HEAD = 64 * 1024
 _NEXT_ENTRY = re.compile(rb"\n(?=[^ #\n])")
 """End of an entry: the next line without indentation, which begins another entry or the end."""
@@ -27,36 +30,39 @@ class RecordingStream:
 
     Its `exchanges` can be read once, from first to last; `end`, `torn` and `edits` are known after
     that. The constructor and reading raise InputError, as `recording.parse` does. Call
-    `is_streamed` first.
+    `is_streamed` first. If `old`, the recording is in the old layout (see `recording.OLD_LAYOUT`);
+    then call nothing but `migrated`.
     """
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: BinaryIO, name: str, *, old: bool = False) -> None:
         self.end: End | None = None
         self.torn = False
         self.edits: list[str] = []
         self._file = file
         self._name = name
         start = file.read(_MAX_HEAD)
-        length = start.index(b"\n" + _CALLS) + 1 + len(_CALLS)
-        self._buffer = start[length:]
-        self._head_bytes = start[:length]
+        key = _OLD_EXCHANGES if old else _EXCHANGES
+        length = start.index(b"\n" + key) + 1
+        self._buffer = start[length + len(key) :]
+        self._head_bytes = start[:length] + _EXCHANGES
         self._line = 1
         text = self._decode(self._head_bytes)
         self.head = recording.read_head(self._parse_root(text))
         self._entries = 0
         self._line = text.count("\n") + 1  # number of the line on which the next entry begins
-        self._fast = FastEntryReader(self._payload_of)
+        self._fast = FastEntryReader(self._calls_of)
 
     @staticmethod
-    def is_streamed(file: BinaryIO) -> bool:
+    def is_streamed(file: BinaryIO, *, old: bool = False) -> bool:
         """Return True if a file has the layout of the recording writer; JSON, for one, does not.
 
-        The file must be seekable.
+        The file must be seekable. `old` is the layout that the writer had before (see
+        `recording.OLD_LAYOUT`).
         """
         start = file.read(_MAX_HEAD)
         file.seek(0)
-        _, calls, entries = start.partition(b"\n" + _CALLS)
-        return bool(calls) and entries[:1] not in (b" ", b"#", b"\n", b"\r")
+        _, exchanges, entries = start.partition(b"\n" + (_OLD_EXCHANGES if old else _EXCHANGES))
+        return bool(exchanges) and entries[:1] not in (b" ", b"#", b"\n", b"\r")
 
     def exchanges(self) -> Iterator[Exchange]:
         """Yield the exchanges of the entries."""
@@ -83,6 +89,30 @@ class RecordingStream:
             torn=self.torn,
             edits=tuple(self.edits),
         )
+
+    def migrated(self) -> Iterator[bytes]:
+        """Yield a recording of the old layout in today's, part by part.
+
+        A last entry that was cut off, and the end, are as they were.
+        """
+        yield self._head_bytes
+        for part, next_start in self._raw_parts():
+            if not part.startswith(b"-"):
+                yield part
+                continue
+            try:
+                entry = self._parse_entry(self._decode(part))
+            except InputError:
+                if next_start:
+                    raise
+                yield part
+                continue
+            if not next_start and not recording.has_digest(entry.value):
+                yield part
+            else:
+                yield yaml_writer.write([recording.migrated_entry(entry.map())]).encode()
+            self._entries += 1
+            self._line += part.count(b"\n")
 
     def _raw_parts(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield each entry, and everything after the last one as one part. Each comes with the
@@ -143,11 +173,11 @@ class RecordingStream:
     def _parse_entry(self, text: str) -> Node:
         """Parse the text of an entry. Raises InputError with its place in the file."""
         try:
-            data = load(f"calls:\n{text}", self._name)
+            data = load(f"exchanges:\n{text}", self._name)
         except InputError:
             self._raise_with_place(text)
             raise
-        (entry,) = Node(Document(self._name, data, {}), (), data)["calls"].items()
+        (entry,) = Node(Document(self._name, data, {}), (), data)["exchanges"].items()
         return entry
 
     def _raise_with_place(self, text: str) -> None:
@@ -155,7 +185,7 @@ class RecordingStream:
         lines = self._line - 1 - self._head_bytes.count(b"\n") - self._entries
         before = self._head_bytes.decode("utf-8-sig") + "-\n" * self._entries + "\n" * lines
         document = parse_document(before + text, self._name)
-        (*_, entry) = Node(document, (), document.data)["calls"].items()
+        (*_, entry) = Node(document, (), document.data)["exchanges"].items()
         read_exchange(entry)
 
     def _read_end(self, data: bytes) -> None:
@@ -189,5 +219,7 @@ class RecordingStream:
         except UnicodeDecodeError as error:
             raise not_utf8(error, self._name, self._line) from None
 
-    def _payload_of(self, call_type: CallType, query: bytes, status: int) -> Payload | None:
-        return recording.expected_payload(call_type, query, status, self.head.dialect)
+    def _calls_of(
+        self, request: HttpRequest, status: int
+    ) -> Sequence[tuple[CallType, Payload | None]]:
+        return recording.expected_calls(request, status, self.head.dialect)

@@ -33,6 +33,14 @@ OPTIONS = {
 }
 """The settings that are options of mitmproxy, by the names that they have there."""
 _log = logging.getLogger(__name__)
+_FOLLOWS_MITMPROXY = (
+    "pixel_emulator: address, CA and all else are mitmproxy's own settings here: without "
+    "listen_host it listens on all addresses, and its CA is in {}. "
+    "`pixel-emulator web|console|dump` listens on loopback, with a CA for the run"
+)
+# Options of mitmproxy 12.3.x that sign with a public CA whose key is compromised.
+REFUSES = "pixel_emulator refuses mitmproxy's option"
+_REFUSED = ("emudhra", "emudhra_old")
 
 
 class SegmentPixel(contentviews.Contentview):
@@ -109,6 +117,12 @@ class ConfiguredEmulator:
 
     def configure(self, updated: set[str]) -> None:
         """Apply the options. Raises OptionsError for a value that is not allowed."""
+        for name in _REFUSED:
+            if name in ctx.options and getattr(ctx.options, name):
+                message = f"{REFUSES} {name}: it signs with a public CA whose key is compromised"
+                if not self._scripted or self._running:
+                    raise exceptions.OptionsError(message)
+                _log.error(message)  # ends the start, too
         if not updated & {*OPTIONS, "listen_host", "mode"}:
             return
         values = {setting.name: getattr(ctx.options, name) for name, setting in OPTIONS.items()}
@@ -137,6 +151,8 @@ class ConfiguredEmulator:
         self._create_emulator(self.settings, Journal(self.settings, sink=recorder))
         self._failures = FailureHandler(self.journal)
         self._failures.install()
+        if self._scripted:
+            _log.info(_FOLLOWS_MITMPROXY.format(ctx.options.confdir))
 
     def response(self, _flow: http.HTTPFlow) -> None:
         self._log_failures()

@@ -271,10 +271,12 @@ class Pixels:
             raise self.failure(verdict, wanted)
 
     @raised_at_caller
-    def expect_none(self, *, proven: bool = False) -> None:
+    def expect_none(self, *, proven: bool = True) -> None:
         """Expect silence: no other call than those expected before, now and up to the end.
 
-        With `proven`, a client must have connected. Raises AssertionError otherwise.
+        By the end of the test, a client must have connected, or a call must have come: else
+        silence is not proven, and the test fails. With `proven=False` nothing need have come.
+        Raises AssertionError for a call that came already.
         """
         __tracebackhide__ = True
         verdict = self.expected.expect_silence(proven=proven)

@@ -11,8 +11,7 @@ from threading import Lock
 
 from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.redaction.key_finder import keys_in_request
-from pixel_emulator.core.redaction.known_keys import KnownKeys
-from pixel_emulator.core.redaction.redact import named_keys, redact_text
+from pixel_emulator.core.redaction.known_keys import KnownKeys, named_keys, redact_text
 
 _shown = KnownKeys()
 _lock = Lock()

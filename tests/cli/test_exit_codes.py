@@ -24,8 +24,8 @@ FILES = {
     "a.yaml": "expect: [track: A]\n",
     "wrong.yaml": "expekt: []\n",
     "silent.yaml": "expect: []\n",
-    "empty.yaml": f"{HEAD}calls:\nend:\n  calls: 0\n  connections: 1\n",
-    "open.yaml": f"{HEAD}calls:\n",
+    "empty.yaml": f"{HEAD}exchanges:\nend:\n  calls: 0\n  connections: 1\n",
+    "open.yaml": f"{HEAD}exchanges:\n",
     "not_executable": "",
 }
 SEND = [sys.executable, "-c", f"from urllib.request import urlopen; urlopen({URL!r})"]

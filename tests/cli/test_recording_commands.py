@@ -1,4 +1,4 @@
-"""`recording show` and `recording state`."""
+"""`recording show`, `recording state` and `recording migrate`."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import KEY
-from tests.recordings import write_recording
+from tests.recordings import old_layout, write_recording
 
 CALLS = [
     ("page", {"userId": None, "anonymousId": "v", "name": "Home"}),
@@ -128,3 +128,60 @@ def test_values_from_the_wire_are_escaped_for_the_terminal(run_cli, tmp_path):
     path = write_recording(tmp_path / "odd.yaml", call)
     for command in ("show", "state"):
         assert not set("\x1b\x07\u202e") & set(run_cli("recording", command, path)[1])
+
+
+@pytest.fixture
+def old(recording):
+    """The recording in the old layout, and its text in today's."""
+    text = recording.read_text()
+    recording.write_text(old_layout(text))
+    return recording, text
+
+
+def test_an_old_recording_is_refused_by_every_command_and_named_how_to_rewrite_it(
+    run_cli, old, tmp_path
+):
+    path, _ = old
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text("expect: []\n")
+    for command in (["verify", scenario], ["recording", "show"], ["recording", "state"]):
+        code, out, err = run_cli(*command, path)
+        assert (code, out) == (2, "")
+        assert "`pixel-emulator recording migrate FILE`" in err
+        assert err.count("\n") == 1
+
+
+def test_migrate_rewrites_in_place_and_says_so(run_cli, old):
+    path, text = old
+    assert run_cli("recording", "migrate", path) == (
+        *(0, ""),
+        f"pixel-emulator: {path} is rewritten\n",
+    )
+    assert path.read_text() == text
+    assert run_cli("recording", "migrate", path) == (
+        *(0, ""),
+        f"pixel-emulator: {path} is in today's layout already: nothing is written\n",
+    )
+
+
+def test_migrate_writes_a_new_file_for_one_recording(run_cli, old, tmp_path):
+    path, text = old
+    output = tmp_path / "new.yaml"
+    code, _, err = run_cli("recording", "migrate", path, "--output", output)
+    assert (code, err) == (0, f"pixel-emulator: {path} is rewritten to {output}\n")
+    assert output.read_text() == text
+    assert path.read_text() != text
+    code, _, err = run_cli("recording", "migrate", path, path, "--output", output)
+    assert code == 2
+    assert "--output: give one recording" in err
+
+
+def test_migrate_rewrites_what_it_can_and_names_the_rest(run_cli, old, tmp_path):
+    path, text = old
+    other = tmp_path / "scenario.yaml"
+    other.write_text("expect: []\n")
+    code, _, err = run_cli("recording", "migrate", other, path)
+    assert code == 2
+    assert f"{path} is rewritten" in err
+    assert f"{other}:1:1: is a scenario; a recording begins with" in err
+    assert path.read_text() == text

@@ -13,11 +13,18 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pixel_emulator.cli.serve import _ready_message
 from pixel_emulator.core.endpoint.urls import encode
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType
 from pixel_emulator.files.read_write import read_recording
-from pixel_emulator.runtime.server_info import find_server, remove_stale, running_servers
+from pixel_emulator.runtime.server_info import (
+    ServerInfo,
+    find_server,
+    remove_stale,
+    running_servers,
+)
+from pixel_emulator.runtime.settings import Settings
 from tests.programs import needs_curl
 from tests.wire import ask, connect, get, read, secured, tunnel
 
@@ -97,7 +104,9 @@ def test_the_ready_line_has_the_address_of_the_control_api(serve):
         info = client.get("/emulator", headers=headers).json()
         assert (info["pid"], info["proxy"]) == (served.process.pid, served.ready["proxy"])
         page = client.get("/sessions/default/requests", headers=headers).json()
-        assert [entry["outcome"] for entry in page["entries"]] == ["delivered"]
+        assert [call["outcome"] for entry in page["entries"] for call in entry["calls"]] == [
+            "delivered"
+        ]
 
 
 @pytest.mark.thorough
@@ -495,3 +504,20 @@ def test_a_scenario_with_a_mistake_prevents_the_start(run_cli, tmp_path):
     code, out, err = run_cli("serve", "--port", "0", "--scenario", tmp_path / "scenario.yaml")
     assert (code, out) == (2, "")
     assert "scenario.yaml:2" in err
+
+
+@pytest.mark.parametrize(
+    ("host", "first", "is_open"),
+    [
+        ("127.0.0.1", "The emulator listens on http://127.0.0.1:8080, as a proxy", False),
+        ("0.0.0.0", "The emulator listens on 0.0.0.0, port 8080 (here: http://127.0", True),
+    ],
+)
+def test_the_ready_line_shows_where_it_listens_and_that_the_proxy_is_open(host, first, is_open):
+    ready = ServerInfo(
+        proxy="http://127.0.0.1:8080", url="http://127.0.0.1:8080", port=8080, ca="", bundle="",
+        spki="", hosts=(), pid=1, control="", token="",
+    )  # fmt: skip
+    message = _ready_message(ready, Settings(host=host))
+    assert message.startswith(first)
+    assert ("The proxy is open: everybody who reaches" in message) is is_open

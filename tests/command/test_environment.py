@@ -1,11 +1,17 @@
 """The variables of a command, against those that its clients read."""
 
+import json
 import os
 import subprocess
 
 import pytest
 
-from pixel_emulator.command.environment import browser_flags, command_environment, shell_exports
+from pixel_emulator.command.environment import (
+    FORMATS,
+    browser_flags,
+    command_environment,
+    shell_exports,
+)
 from pixel_emulator.trust.stores import TrustStores, certificates
 from tests.certificates import make_authority
 
@@ -223,3 +229,17 @@ def test_a_browser_takes_proxy_and_hash_as_flags():
         "--proxy-server=http://127.0.0.1:4711",
         "--ignore-certificate-errors-spki-list=abc=",
     ]
+
+
+ODD: dict[str, str | None] = {"A": 'it\'s $x \\ "q"', "B": None, "C": "plain"}
+
+
+def test_each_format_writes_the_same_changes():
+    assert FORMATS["json"](ODD) == json.dumps(ODD, indent=2) + "\n"
+    assert FORMATS["fish"](ODD) == (
+        "set -gx A 'it\\'s $x \\\\ \"q\"'\nset -e B\nset -gx C 'plain'\n"
+    )
+    assert FORMATS["github"](ODD) == 'A=it\'s $x \\ "q"\nB=\nC=plain\n'
+    assert FORMATS["dotenv"]({"B": None, "C": "a b"}) == "B=''\nC='a b'\n"
+    with pytest.raises(ValueError, match="A has a line break"):
+        FORMATS["github"]({"A": "x\nB=y"})

@@ -181,8 +181,9 @@ def test_what_is_received_is_as_what_arrived(http, session):
     assert entry["request"]["headers"] == {"user-agent": "a mail client"}
     assert entry["request"]["client"] == "192.0.2.1"
     assert "secret" not in json.dumps(entry)
-    assert entry["outcome"] == Outcome.DELIVERED
-    assert entry["form"] == Form.BASE64
+    [call] = entry["calls"]
+    assert call["outcome"] == Outcome.DELIVERED
+    assert call["form"] == Form.BASE64
 
 
 WRONG_REQUESTS = {

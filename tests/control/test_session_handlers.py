@@ -62,9 +62,9 @@ def test_a_session_may_have_its_own_dialect_and_sources(http):
     opened(http, name="strict", dialect="strict", source=["shop=wk_test_shop"])
     path = "/sessions/strict/requests"
     raw = 'https://api.segment.io/v1/pixel/track?data={"userId":"u","event":"e"}'
-    assert http.post(path, json={"url": raw}).json()["outcome"] == "dropped"
+    assert http.post(path, json={"url": raw}).json()["calls"][0]["outcome"] == "dropped"
     named = "https://api.segment.io/v1/pixel/track?writeKey=wk_test_shop&userId=u&event=e"
-    assert http.post(path, json={"url": named}).json()["source"] == "shop"
+    assert http.post(path, json={"url": named}).json()["calls"][0]["source"] == "shop"
 
 
 def test_write_keys_are_kept_only_on_request(http):

@@ -151,7 +151,7 @@ WRONG_SCENARIOS = {
     "[" * 300: (1, 201, "", "nested"),
     "expect:\n - track: \x07\n": (2, 11, "", "U+0007"),
     "define: {a: 1}\n": (0, 0, "", "nothing to be met"),
-    "pixel_recording: 1\ncalls: []\n": (1, 1, "", "recording"),
+    "pixel_recording: 1\nexchanges: []\n": (1, 1, "", "recording"),
 }
 
 

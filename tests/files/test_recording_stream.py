@@ -119,6 +119,10 @@ def edited(text, old, new, number):
         ("  problems:", "  type: track\n  problems:"),
         ("  time:", "  time: 1\n  time:"),
         ("  outcome:", " outcome:"),
+        ("  calls:\n    - ", "  calls:\n  - "),
+        ("  calls:", "  calls: []\n  were:"),
+        ("    status:", "    body: a\n    status:"),
+        ("    status:", "    body_base64: YQ==\n    status:"),
         ("event: E", "event: \x00"),
     ],
 )
@@ -137,7 +141,7 @@ def test_a_recording_may_be_larger_than_a_file_that_is_read_as_a_whole(path, mon
     monkeypatch.setattr(file_io, "MAX_BYTES", 100)
     assert len(read_recording(path).hits) == 1
     assert read_write.is_recording(path)
-    path.write_text(text.replace("calls:\n- ", "calls:\n - ").replace("\n  ", "\n   "))
+    path.write_text(text.replace("exchanges:\n- ", "exchanges:\n - ").replace("\n  ", "\n   "))
     with pytest.raises(InputError, match="is larger than 100 bytes"):
         read_recording(path)
 

@@ -101,9 +101,10 @@ EXCHANGES = st.builds(
         http_version=TEXTS,
         headers=HEADERS.map(lambda headers: tuple(headers.items())),
         client=TEXTS,
+        body=st.binary(max_size=20) | TEXTS.map(lambda text: text.encode(errors="surrogatepass")),
     ),
     status=st.integers(100, 599),
-    calls=st.lists(JUDGED, max_size=1).map(tuple),
+    calls=st.lists(JUDGED, max_size=3).map(tuple),
     digest=st.just("0a" * 32),
     step=TEXTS,
 )
@@ -171,7 +172,7 @@ def with_surrogate(path):
 
 def check_cut(path, whole, at, hits):
     """An entry is complete from the last character of its digest on."""
-    begin = whole.index(b"calls:\n") + len(b"calls:")
+    begin = whole.index(b"exchanges:\n") + len(b"exchanges:")
     borders = [begin, *(match.end() for match in re.finditer(rb"digest: sha256:\w{64}", whole))]
     cut = path.with_name("cut.yaml")
     cut.write_bytes(whole[:at])
@@ -354,6 +355,34 @@ def test_no_write_key_is_left_decoded_or_not(path, payload, random, extra):
     for key in {key for key in keys_of(payload) if len(key) >= 8}:
         assume(key not in OUR_WORDS)
         assert all(key not in spelling for spelling in (text, *decoded))
+
+
+@given(
+    payload=keyed(),
+    random=st.randoms(use_true_random=False),
+    make=st.sampled_from(["json", "form", "text"]),
+)
+def test_no_write_key_of_a_body_is_left(path, payload, random, make):
+    try:
+        spelling = spelled({"batch": [payload]}, random)
+        form = query_of(payload, random)
+    except UnicodeEncodeError:
+        assume(False)
+    bodies = {"json": spelling, "form": form.encode(), "text": spelling + b" and more"}
+    request = HttpRequest(target=b"/v1/batch", method="POST", body=bodies[make])
+    recorder = RecordingWriter(path, replace(HEAD, redaction=Redaction.WRITE_KEYS))
+    recorder.append(changed(classified_hit(1, request), digest="0a" * 32).exchange)
+    recorder.close(End(calls=1, connections=1))
+    [read] = read_recording(path).hits
+    if make == "json":
+        before, after = json.loads(spelling), json.loads(read.request.body)
+        keys = sorted({key for key in keys_of(payload) if len(key) >= 8}, key=len, reverse=True)
+        assume(not any(other in mask(key) for key in keys for other in keys))
+        assert after == masked(before, keys)
+    texts = [*decodings(read.request.body.decode("latin-1"), 2)]
+    for key in {key for key in keys_of(payload) if len(key) >= 8}:
+        assume(key not in OUR_WORDS)
+        assert not any(key in text for text in texts)
 
 
 def wrapped(text):

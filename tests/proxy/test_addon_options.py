@@ -126,3 +126,13 @@ def test_an_error_logged_by_mitmproxy_is_a_failure_and_is_not_logged_again(
     assert emulator.journal.failures == ("mitmproxy: a hook has raised",)
     errors = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert errors == ["a hook has raised"]
+
+
+@pytest.mark.parametrize("name", ["emudhra", "emudhra_old"])
+def test_an_option_that_signs_with_a_compromised_ca_is_refused(name: str):
+    """mitmproxy 12.3.x has these options; the one installed here does not, so they are made up."""
+    with context() as (emulator, tctx):
+        tctx.options.add_option(name, bool, False, "As in 12.3.x.")
+        tctx.configure(emulator)
+        with pytest.raises(exceptions.OptionsError, match=f"refuses mitmproxy's option {name}:"):
+            tctx.configure(emulator, **{name: True})

@@ -9,6 +9,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 CLIENT = """
+from socket import create_connection
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.endpoint.urls import encode
@@ -24,6 +26,12 @@ def send(pixels, event, **more):
 
 def send_dropped(pixels):
     urlopen(f"{pixels.url}/v1/pixel/track?data=!!!", timeout=10).read()
+
+def connect(pixels):
+    port = urlsplit(pixels.proxy).port
+    with create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(b"CONNECT api.segment.io:443 HTTP/1.1\\r\\n\\r\\n")
+        assert b" 200 " in client.recv(100)
 """
 
 # Once the package has its entry point, naming the module too would register it twice.
@@ -38,7 +46,7 @@ _HEAD = """
     from urllib.request import HTTPSHandler, ProxyHandler, build_opener, urlopen
     import pytest
     from dirty_equals import IsStr
-    from client import send, send_dropped, url
+    from client import connect, send, send_dropped, url
     from pixel_emulator.files.read_write import read_recording
     SEGMENT = "https://api.segment.io"
     def suppressed(function, **arguments):
@@ -113,13 +121,16 @@ EXAMPLES = {
         pixels.wait_for(track="A", timeout=0)
         pixels.expect(track="A")
     """,
-    "silence is expected": "pixels.expect_none()",
-    "silence is not proven as long as nobody has connected": """
-        with pytest.raises(AssertionError, match="silence is not proven"):
-            pixels.expect_none(proven=True)
+    "silence is expected, and needs no proof": "pixels.expect_none(proven=False)",
+    "silence is proven by a client that connects later": """
+        pixels.expect_none()
+        pixels.expect_none(proven=False)
+        connect(pixels)
+    """,
+    "silence is proven by a call that was expected": """
         send(pixels, "A")
         pixels.expect(track="A")
-        pixels.expect_none(proven=True)
+        pixels.expect_none()
     """,
     "a rendered template is received without any network": """
         link = f'<a href="{url(SEGMENT, "B")}">no pixel</a>'
@@ -199,6 +210,7 @@ FAILING = {
         send(pixels, "A")
     """,
     "a dropped call": "send_dropped(pixels)",
+    "silence while nothing reached the emulator": "pixels.expect_none()",
     "a call after silence was expected, whatever the policies": """
         pixels.expect_none()
         send(pixels, "A")

@@ -31,7 +31,7 @@ def test_the_file_is_a_loadable_recording_from_the_start_and_after_every_call(pa
     recorder = RecordingWriter(path, HEAD)
     for count in range(3):
         for load in (yaml.safe_load, ruamel.yaml.YAML(typ="safe", pure=True).load):
-            assert len(load(path.read_text())["calls"] or []) == count
+            assert len(load(path.read_text())["exchanges"] or []) == count
         recording = read_recording(path)
         assert (len(recording.hits), recording.end, recording.torn) == (count, None, False)
         recorder.append(recorded(count + 1))
@@ -52,13 +52,14 @@ def test_an_entry_is_block_style_and_begins_with_its_number(path):
         'tool: "0.1.0"',
         "dialect: documented",
         "redaction: write-keys",
-        "calls:",
+        "exchanges:",
     ]
-    assert lines[8:12] == [
+    assert lines[8:13] == [
         "- seq: 1",
         '  time: "2030-01-31T09:00:12.418Z"',
-        "  type: track",
-        "  outcome: delivered",
+        "  calls:",
+        "    - type: track",
+        "      outcome: delivered",
     ]
     assert lines[-4:] == [f"  digest: sha256:{'0a' * 32}", "end:", "  calls: 2", "  connections: 1"]
 

@@ -3,7 +3,8 @@
 import json
 import re
 import sys
-from collections.abc import Callable
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from pixel_emulator.core.model import (
@@ -36,25 +37,29 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?*]*)(.*)", re.DOTALL)
 
 def entry(exchange: Exchange) -> Payload:
     """Return an exchange as plain data. The digest comes last, so that a torn entry lacks it."""
-    judged = exchange.calls[0] if exchange.calls else None
     data: Payload = {"seq": exchange.seq, "time": time_text(exchange.time)}
     if exchange.step:
         data["step"] = exchange.step
-    if judged is not None:
-        data["type"] = judged.call.type.value
-    data["outcome"] = exchange.outcomes[0].value
-    if judged is not None:
-        call = judged.call
-        data["form"] = call.form.value
-        if call.alphabet is not None:
-            data |= {"alphabet": call.alphabet.value, "padded": call.padded}
-        data["payload"] = yaml_writer.flatten_deep(call.payload)
-    problems = judged.problems if judged else ()
-    data["problems"] = [problem.as_data() for problem in problems]
-    if judged is not None and judged.source is not None:
-        data["source"] = judged.source
+    data["calls"] = [call_entry(judged) for judged in exchange.calls]
     data["request"] = request_entry(exchange)
     data["digest"] = f"sha256:{exchange.digest}"
+    return data
+
+
+def call_entry(judged: JudgedCall) -> Payload:
+    """Return a judged call as plain data of its entry."""
+    call = judged.call
+    data: Payload = {
+        "type": call.type.value,
+        "outcome": judged.outcome.value,
+        "form": call.form.value,
+    }
+    if call.alphabet is not None:
+        data |= {"alphabet": call.alphabet.value, "padded": call.padded}
+    data["payload"] = yaml_writer.flatten_deep(call.payload)
+    data["problems"] = [problem.as_data() for problem in judged.problems]
+    if judged.source is not None:
+        data["source"] = judged.source
     return data
 
 
@@ -68,8 +73,19 @@ def request_entry(exchange: Exchange) -> Payload:
         "http": request.http_version,
         "client": request.client,
         "headers": _stored(request.headers),
+        **_body_entry(request.body),
         "status": exchange.status,
     }
+
+
+def _body_entry(body: bytes) -> Payload:
+    """Return the member for a body: text if it is UTF-8, base64 if not, none if it is empty."""
+    if not body:
+        return {}
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError:
+        return {"body_base64": b64encode(body).decode()}
 
 
 def read_exchange(data: Node) -> Exchange:
@@ -77,16 +93,15 @@ def read_exchange(data: Node) -> Exchange:
 
     A judged call holds all problems, and its call none. Raises InputError if the data is no entry.
     """
+    if data["calls"].value is None:
+        raise data["calls"].type_error("a list")
     digest = data["digest"].text("sha256:")
-    calls = () if data["type"].value is None else (_judged(data),)
-    if not calls:
-        data["outcome"].choice(Outcome)
     return Exchange(
         seq=data["seq"].number(),
         time=data["time"].time(),
         request=read_request(data["request"]),
         status=data["request"]["status"].number(200),
-        calls=calls,
+        calls=tuple(map(_judged, data["calls"].items())),
         digest=digest.removeprefix("sha256:"),
         step=data["step"].text(""),
     )
@@ -114,7 +129,18 @@ def read_request(data: Node) -> HttpRequest:
         http_version=data["http"].text("HTTP/1.1"),
         headers=tuple((name, data["headers"][name].text()) for name in data["headers"].map()),
         client=data["client"].text(""),
+        body=_body(data),
     )
+
+
+def _body(data: Node) -> bytes:
+    encoded = data["body_base64"]
+    if encoded.value is None:
+        return data["body"].text("").encode(errors="surrogatepass")
+    try:
+        return b64decode(encoded.text(), validate=True)
+    except ValueError:
+        raise encoded.type_error("base64") from None
 
 
 def _call(data: Node) -> Call:
@@ -167,51 +193,70 @@ _MAX_TEMPLATES = 1_000
 _ENTRY = re.compile(
     r"- seq: (?P<seq>[1-9][0-9]{0,15})\n"
     r'  time: "(?P<time>[0-9T:.-]+Z)"\n'
-    r"(?P<kind>(?:  (?!problems)[a-z]+: .*\n)*+)"
-    r"(?:  payload:\n(?P<payload>(?:    .*\n)++))?"
-    r"  problems:(?: \[\]\n|\n(?P<problems>(?:    .*\n)++))"
-    r"(?P<before>(?:  source: .*\n)?  request:\n    method: .*\n)"
+    r"(?P<step>(?:  step: .*\n)?)"
+    r"  calls:(?: \[\]\n|\n"
+    r"(?P<kind>    - type: .*\n(?:      (?!problems)[a-z]+: .*\n)*+)"
+    r"(?:      payload:\n(?P<payload>(?:        .*\n)++))?"
+    r"      problems:(?: \[\]\n|\n(?P<problems>(?:        .*\n)++))"
+    r"(?P<source>(?:      source: .*\n)?))"
+    r"(?P<before>  request:\n    method: .*\n)"
     r"    url: (?P<url>.*)\n"
-    r"(?P<after>(?:    .*\n)++)"
+    r"(?P<after>(?:    (?!body).*\n)++)"
     r"  digest: sha256:(?P<digest>[0-9a-f]{64})\n"
 )
+"""An entry with at most one call, and without a body."""
+
 _PROBLEM = re.compile(
-    r"    - code: (\w+)\n      severity: (\w+)\n      path: (.*)\n      message: (.*)\n"
-    r"      source: ([\w-]+)\n"
+    r"        - code: (\w+)\n          severity: (\w+)\n          path: (.*)\n"
+    r"          message: (.*)\n          source: ([\w-]+)\n"
 )
-_URL_KEY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?*]*)(.*)", re.DOTALL)
 
 
 class FastEntryReader:
     """Reads the text of entries that are similar to earlier ones (see `learn`), without YAML.
 
-    `payload_of` returns the payload for a type of call, a query and a status.
+    `calls_of` returns type and payload of each call of a request, by the request and the status of
+    its response.
     """
 
-    def __init__(self, payload_of: Callable[[CallType, bytes, int], Payload | None]) -> None:
-        self._payload_of = payload_of
+    def __init__(
+        self, calls_of: Callable[[HttpRequest, int], Sequence[tuple[CallType, Payload | None]]]
+    ) -> None:
+        self._calls_of = calls_of
         self._templates: dict[tuple[str | None, ...], Exchange] = {}
 
     def read(self, text: str) -> Exchange | None:
         """Return the exchange of an entry, or None if the entry must be read as YAML.
 
-        The payload is that of the URL, and the same as in the entry.
+        The payload is that of the request, and the same as in the entry.
         """
         match = _ENTRY.fullmatch(text)
         template = match and self._templates.get(_template_key(match))
         if not match or not template:
             return None
         url = _value(match["url"])
-        parts = url is not None and _URL_KEY.fullmatch(url)
+        parts = url is not None and _URL.fullmatch(url)
         problems = _problems(match["problems"] or "")
         if not parts or problems is None:
             return None
-        request, calls = template.request, template.calls
-        target = parts[3].encode(errors="surrogatepass")
+        known = template.request
+        request = HttpRequest(
+            target=parts[3].encode(errors="surrogatepass"),
+            method=known.method,
+            scheme=known.scheme if known.scheme == parts[1] else parts[1],
+            host=known.host if known.host == parts[2] else parts[2],
+            http_version=known.http_version,
+            headers=known.headers,
+            client=known.client,
+        )
+        calls, carried = template.calls, self._calls_of(request, template.status)
+        if len(carried) != len(calls):
+            return None
         if calls:
-            [judged] = calls
+            [judged], [(call_type, payload)] = calls, carried
             call = judged.call
-            payload = self._payload_of(call.type, target.partition(b"?")[2], template.status)
+            if call_type is not call.type:
+                return None
             if match["payload"] is None:
                 if call.payload or payload != call.payload:
                     return None
@@ -229,8 +274,6 @@ class FastEntryReader:
                     call=call, outcome=judged.outcome, problems=problems, source=judged.source
                 ),
             )
-        elif problems:
-            return None
         try:
             time = datetime.fromisoformat(match["time"])
         except ValueError:
@@ -238,15 +281,7 @@ class FastEntryReader:
         return Exchange(
             seq=int(match["seq"]),
             time=time,
-            request=HttpRequest(
-                target=target,
-                method=request.method,
-                scheme=request.scheme if request.scheme == parts[1] else parts[1],
-                host=request.host if request.host == parts[2] else parts[2],
-                http_version=request.http_version,
-                headers=request.headers,
-                client=request.client,
-            ),
+            request=request,
             status=template.status,
             calls=calls,
             digest=match["digest"],
@@ -256,7 +291,7 @@ class FastEntryReader:
     def learn(self, text: str, exchange: Exchange) -> None:
         """Remember an entry that was read as YAML as a template for later ones."""
         match = _ENTRY.fullmatch(text)
-        if match is None or (not exchange.calls and match["payload"] is not None):
+        if match is None:
             return
         if len(self._templates) >= _MAX_TEMPLATES:
             self._templates.clear()
@@ -266,12 +301,15 @@ class FastEntryReader:
 
 
 def _template_key(match: re.Match[str]) -> tuple[str | None, ...]:
-    return match["kind"], match["before"], match["after"], match["payload"] and ""
+    return (
+        *match.group("step", "kind", "source", "before", "after"),
+        match["payload"] and "",
+    )
 
 
 def _is_yaml_of(payload: Payload, text: str | None) -> bool:
     try:
-        return yaml_writer.write(payload, 4) == text
+        return yaml_writer.write(payload, 8) == text
     except ValueError:  # the payload nests too deep
         return False
 

@@ -22,7 +22,7 @@ from pixel_emulator.core.model import (
     RuleSource,
     Severity,
 )
-from pixel_emulator.core.recordings.entry import entry, request_entry, time_text
+from pixel_emulator.core.recordings.entry import call_entry, entry, request_entry, time_text
 from pixel_emulator.core.redaction.fast_redaction import EntryFields, masked_fields, unmasked_fields
 from pixel_emulator.core.redaction.known_keys import KnownKeys
 from pixel_emulator.core.redaction.redact import redact
@@ -77,7 +77,7 @@ def _filled_in(exchange: Exchange, fields: EntryFields) -> str:
     problems = "".join(map(_problem, judged.problems))
     return (
         f"{template.seq}{exchange.seq}{template.time}{_time(exchange.time)}{template.payload}"
-        f"{yaml_writer.write(fields.payload, 4)}{template.problems}"
+        f"{yaml_writer.write(fields.payload, 8)}{template.problems}"
         f"{problems or ' []'}"
         f"{template.url}{fields.data}{template.digest}{exchange.digest}{template.end}"
     )
@@ -146,16 +146,19 @@ def _template(  # noqa: PLR0917 - a cache is faster without keyword arguments
         step=kind.step,
     )
     # Each field is written separately: a search could match text that a client has chosen.
-    data, wire = entry(exchange), request_entry(exchange)
+    data, call, wire = entry(exchange), call_entry(judged), request_entry(exchange)
     url = yaml_writer.scalar(request.url).removesuffix('"')
     quote = yaml_writer.scalar(request.url)[len(url) :]
     return _Template(
         seq="- seq: ",
         time="\n  time: ",
-        payload=f"\n{_between(data, 'time', 'payload', 2)}  payload:\n",
-        problems="  problems:",
+        payload=(
+            f"\n{_between(data, 'time', 'calls', 2)}  calls:\n"
+            f"    - {_between(call, '', 'payload', 6)[6:]}      payload:\n"
+        ),
+        problems="      problems:",
         url=(
-            f"\n{_between(data, 'problems', 'request', 2)}  request:\n"
+            f"\n{_between(call, 'problems', '', 6)}  request:\n"
             f"{_between(wire, '', 'url', 4)}    url: {url.removesuffix(_DATA)}"
         ),
         digest=f"{quote}\n{_between(wire, 'url', '', 4)}  digest: sha256:",
@@ -181,9 +184,9 @@ def _problem(problem: Problem) -> str:
 @lru_cache(maxsize=256)
 def _problem_template(code: str, severity: Severity, source: RuleSource) -> tuple[str, str, str]:
     data = Problem(code, severity, "", "", source).as_data()
-    start = _between(data, "", "path", 6)
-    end = _between(data, "message", "", 6).removesuffix("\n")
-    return f"\n    - {start[6:]}      path: ", "\n      message: ", f"\n{end}"
+    start = _between(data, "", "path", 10)
+    end = _between(data, "message", "", 10).removesuffix("\n")
+    return f"\n        - {start[10:]}          path: ", "\n          message: ", f"\n{end}"
 
 
 @lru_cache(maxsize=256)  # requests that arrive together have the same time

@@ -1,13 +1,13 @@
 """Whole recordings: the head, the hits, the end, and the evidence of the run."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from pixel_emulator.core.endpoint.pixel.decoder import decode
+from pixel_emulator.core.endpoint.routes import decode_request
 from pixel_emulator.core.errors import Document
 from pixel_emulator.core.model import (
     JSON,
@@ -16,11 +16,13 @@ from pixel_emulator.core.model import (
     Evidence,
     Exchange,
     Hit,
+    HttpRequest,
     Payload,
     hits_of,
 )
 from pixel_emulator.core.recordings.entry import read_exchange, time_text
 from pixel_emulator.core.recordings.typed_reader import Node
+from pixel_emulator.core.redaction.key_finder import basic_credentials
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.text.json_codec import json_type
 
@@ -28,9 +30,21 @@ VERSION = 1
 """Version of the format: the one that is written, and the newest that is read."""
 
 _MALFORMED_LINE = 400
-"""Status of a call with a malformed request line: it has no payload, whatever its URL says."""
+"""Status of a request with a malformed line: its calls have no payload, whatever its URL says."""
+
+_CALL_KEYS = (
+    *("type", "outcome", "form", "alphabet", "padded", "payload", "problems", "source"),
+)  # fmt: skip
+"""Keys of a call, which were keys of the entry itself in the old layout (see `OLD_LAYOUT`)."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+OLD_LAYOUT = (
+    "has its entries under `calls:`, the layout of recordings before an entry held an exchange: "
+    "rewrite it with `pixel-emulator recording migrate FILE`"
+)
+"""What is wrong with a recording of before the release of version 1."""
 
 
 class Redaction(StrEnum):
@@ -69,8 +83,9 @@ class Head:
 class End:
     """The end of the recording of a run that ended cleanly.
 
-    `gaps` are sentences on why calls may be missing all the same. `acted` maps the title of a
-    scenario step to the time when its action was done.
+    `calls` counts the hits of the entries: a request without calls counts as one. `gaps` are
+    sentences on why calls may be missing all the same. `acted` maps the title of a scenario step to
+    the time when its action was done.
     """
 
     calls: int
@@ -159,7 +174,7 @@ def parse(document: Document, *, torn: bool = False) -> Recording:
     """
     root = Node(document, (), document.data)
     _check_version(root)
-    entries = list(root["calls"].items())
+    entries = list(root["exchanges"].items())
     if "end" not in root.map() and entries and not has_digest(entries[-1].value):
         entries, torn = entries[:-1], True
     head, exchanges, end = _head(root), tuple(map(read_exchange, entries)), read_end(root)
@@ -198,8 +213,10 @@ def _check_version(root: Node) -> None:
         )
     if version.number() != VERSION:
         raise version.type_error(str(VERSION))
-    if "calls" not in data:
-        raise root.error("is cut off before its `calls:`, so it holds nothing")
+    if "exchanges" not in data and "calls" in data:
+        raise root.error(OLD_LAYOUT)
+    if "exchanges" not in data:
+        raise root.error("is cut off before its `exchanges:`, so it holds nothing")
 
 
 def _description(data: JSON) -> str:
@@ -226,21 +243,55 @@ def edit_sentences(number: int, entry: Node, exchange: Exchange, dialect: Dialec
     """Yield a sentence for each value of an entry that no recording writer could have written."""
     if not has_digest(entry.value):
         yield f"entry {number}: its digest is not `sha256:` and 64 hexadecimal digits"
-    if not exchange.calls:
-        return
-    [judged] = exchange.calls
-    query = exchange.request.query
-    payload = expected_payload(judged.call.type, query, exchange.status, dialect)
-    # Deep values are compared as JSON text: comparing nested values recurses.
-    if yaml_writer.flatten_deep(payload) != entry["payload"].value:
-        yield f"entry {number}: its payload is not what its URL says"
+    edits = _edited_calls(entry, exchange, exchange.request, dialect)
+    if edits and (key := _first_key(exchange)) is not None:
+        # Credentials are not recorded, and a decoder may have read the write key from them.
+        request = replace(exchange.request, authorization=basic_credentials(key))
+        edits = _edited_calls(entry, exchange, request, dialect) and edits
+    yield from (f"entry {number}: {edit}" for edit in edits)
 
 
-def expected_payload(
-    call_type: CallType, query: bytes, status: int, dialect: Dialect
-) -> Payload | None:
-    """Return the payload of a recorded call, by its query and the status of the response."""
-    return None if status == _MALFORMED_LINE else decode(call_type, query, dialect).payload
+def _edited_calls(
+    entry: Node, exchange: Exchange, request: HttpRequest, dialect: Dialect
+) -> list[str]:
+    carried = expected_calls(request, exchange.status, dialect)
+    if [call_type for call_type, _ in carried] != [judged.call.type for judged in exchange.calls]:
+        return ["its calls are not those that its request carries"]
+    source = "body" if request.body else "URL"
+    calls = zip(entry["calls"].items(), carried, strict=True)
+    return [
+        f"{'its payload' if len(carried) == 1 else f'the payload of its call {at}'}"
+        f" is not what its {source} says"
+        for at, (call, (_, payload)) in enumerate(calls, 1)
+        # Deep values are compared as JSON text: comparing nested values recurses.
+        if yaml_writer.flatten_deep(payload) != call["payload"].value
+    ]
+
+
+def _first_key(exchange: Exchange) -> str | None:
+    """Return the first write key in the payloads of an exchange with a body, or None."""
+    if not exchange.request.body:
+        return None
+    keys = ((judged.call.payload or {}).get("writeKey") for judged in exchange.calls)
+    return next((key for key in keys if isinstance(key, str)), None)
+
+
+def expected_calls(
+    request: HttpRequest, status: int, dialect: Dialect
+) -> Sequence[tuple[CallType, Payload | None]]:
+    """Return type and payload of each call of a recorded request with this response status."""
+    calls = [decoded.call for decoded in decode_request(request, dialect)]
+    if status == _MALFORMED_LINE:
+        return [(call.type, None) for call in calls]
+    return [(call.type, call.payload) for call in calls]
+
+
+def migrated_entry(data: Payload) -> Payload:
+    """Return an entry of the old layout, in which it held at most one call, in today's layout."""
+    call: Payload = {key: data[key] for key in _CALL_KEYS if key in data}
+    before: Payload = {key: data[key] for key in ("seq", "time", "step") if key in data}
+    other = {key: value for key, value in data.items() if key not in call and key not in before}
+    return {**before, "calls": [] if data.get("type") is None else [call], **other}
 
 
 def has_digest(data: JSON) -> bool:

@@ -61,9 +61,11 @@ class EntryFields(NamedTuple):
 
 
 def only_call(exchange: Exchange) -> Call | None:
-    """Return the call of an exchange that carries one and has no body, or else None."""
-    calls = exchange.calls
-    return calls[0].call if len(calls) == 1 and not exchange.request.body else None
+    """Return the call of an exchange with one call, or None; also None if its request has a body
+    or credentials."""
+    calls, request = exchange.calls, exchange.request
+    is_usual = len(calls) == 1 and not request.body and not request.authorization
+    return calls[0].call if is_usual else None
 
 
 def unmasked_fields(exchange: Exchange) -> EntryFields | None:

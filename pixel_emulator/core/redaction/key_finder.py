@@ -4,6 +4,7 @@ Texts of a request are Latin-1 here: each character is one byte.
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -127,12 +128,34 @@ def _is_json_object(text: str) -> bool:
         return False
 
 
+def is_json_body(text: str) -> bool:
+    """Return True if a body is JSON that may hold members: an object or a list."""
+    try:
+        return isinstance(json_codec.parse(text), dict | list)
+    except ValueError:
+        return False
+
+
+def basic_user(authorization: str) -> str:
+    """Return the user of Basic credentials (RFC 7617), or an empty text."""
+    scheme, _, credentials = authorization.strip().partition(" ")
+    decoded = data_parameter.decode(credentials.strip().encode(errors="surrogatepass"))
+    if scheme.lower() != "basic" or decoded is None:
+        return ""
+    return decoded.data.partition(b":")[0].decode(errors="surrogateescape")
+
+
+def basic_credentials(user: str) -> str:
+    """Return the Basic credentials of a user without a password."""
+    return f"Basic {b64encode(f'{user}:'.encode(errors='surrogatepass')).decode()}"
+
+
 @dataclass(frozen=True, slots=True)
 class FoundKeys:
     """The write keys of some URLs and texts.
 
     `encoded` holds the texts that were encoded in them, and `objects` the JSON texts of those
-    `data` parameters that Segment's edge would read.
+    `data` parameters that Segment's edge would read, and of bodies.
     """
 
     keys: set[str] = field(default_factory=set)
@@ -140,10 +163,14 @@ class FoundKeys:
     encoded: list[str] = field(default_factory=list)
 
     def search_request(self, request: HttpRequest) -> None:
-        """Search all parts of a request: target, headers with their names, method and host."""
+        """Search all parts of a request: target, headers with their names, method, host, body."""
         self.search(request.target.decode("latin-1"))
         self.search_words((f"{name}: {value}" for name, value in request.headers))
         self.search_words((request.method, request.host))
+        if request.body:
+            self._search_body(request.body.decode("latin-1"))
+        if user := basic_user(request.authorization):
+            self.keys.add(user)
 
     def search_words(self, texts: Iterable[str]) -> None:
         """Search texts of a request, as they are in a `HttpRequest`."""
@@ -154,6 +181,9 @@ class FoundKeys:
         """Search a URL, or a text that may contain one, as Latin-1 characters."""
         path, _, query = address.partition("?")
         self._search_text(utf8_from_latin1(PERCENT.decode(path)))
+        self._search_query(query)
+
+    def _search_query(self, query: str) -> None:
         for pair in query.split("&") if query else ():
             name, equals, value = map(PERCENT.decode, pair.partition("="))
             if name == "data" and value:
@@ -163,11 +193,22 @@ class FoundKeys:
                 self.keys.add(utf8_from_latin1(value))
             self._search_text(utf8_from_latin1(f"{name}{equals}{value}"))
 
+    def _search_body(self, body: str) -> None:
+        text = utf8_from_latin1(body)
+        if is_json_body(text):
+            self._search_json(text)
+        else:
+            self._search_text(text)
+            self._search_query(body)
+
     def _search_data(self, value: str) -> None:
         text, _ = decode_data(value)
-        if not _is_json_object(text):
+        if _is_json_object(text):
+            self._search_json(text)
+        else:
             self._search_text(text)
-            return
+
+    def _search_json(self, text: str) -> None:
         self.objects.add(text)
         unfolded = without_soft_breaks(text)
         self.keys.update(_members(text), _in_urls(unfolded), _BEHIND_NAME.findall(unfolded))

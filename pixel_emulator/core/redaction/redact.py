@@ -5,23 +5,32 @@ alphabet, padding and line breaks. So a redacted URL decodes to the redacted pay
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
+from typing import NamedTuple
 
 from pixel_emulator.core.endpoint.pixel import data_parameter
-from pixel_emulator.core.endpoint.pixel.decoder import decode
 from pixel_emulator.core.endpoint.pixel.query import parse_query
-from pixel_emulator.core.model import Dialect, Exchange, Form, Hit, Problem
+from pixel_emulator.core.endpoint.routes import decode_request
+from pixel_emulator.core.model import (
+    Dialect,
+    Exchange,
+    Form,
+    Hit,
+    HttpRequest,
+    JudgedCall,
+    Payload,
+    Problem,
+)
 from pixel_emulator.core.redaction.key_finder import (
     FoundKeys,
+    basic_credentials,
+    basic_user,
     decode_data,
     is_write_key,
     key_spans,
-    keys_in_own_text,
     keys_in_request,
     latin1_from_utf8,
     string_spans,
@@ -30,15 +39,11 @@ from pixel_emulator.core.redaction.key_finder import (
 from pixel_emulator.core.redaction.masking import (
     MIN_KEY_LENGTH,
     hide,
-    is_mask,
-    is_start_of_mask,
     mask,
 )
 from pixel_emulator.core.redaction.nested_encodings import (
     JSON_STRING,
     PERCENT,
-    contains_key,
-    nested_texts,
     withhold,
 )
 
@@ -60,17 +65,19 @@ def redacted(hits: Iterable[Hit], known: Iterable[str] = ()) -> tuple[Hit, ...]:
 
 
 def redact(exchange: Exchange, known: Iterable[str] = ()) -> Exchange:
-    """Return the exchange with all its write keys masked.
+    """Return the exchange with all its write keys masked, and without `authorization`.
 
-    Write keys are the strings with a name like `writeKey` in the payload, the query or any text,
-    those in the URLs that Segment's libraries load, and the `known` ones. Undecodable `data` is
-    replaced by its first characters, its length and its SHA-256. A part that contains a key encoded
-    twice is replaced by stars, except for its first characters. The payload is that of the redacted
-    target.
+    Write keys are the strings with a name like `writeKey` in the payload, the query, the body or
+    any text, those in the URLs that Segment's libraries load, the user of Basic credentials, and
+    the `known` ones. Undecodable `data` is replaced by its first characters, its length and its
+    SHA-256. A part that contains a key encoded twice is replaced by stars, except for its first
+    characters. The payloads are those of the redacted request. Method and path of a request with
+    calls are those of a route, so they are kept.
     """
-    target = exchange.request.target.decode("latin-1")
-    headers = [(name, _header_to_latin1(value)) for name, value in exchange.request.headers]
-    request_keys = keys_in_request(exchange.request)
+    request = exchange.request
+    target, body = request.target.decode("latin-1"), request.body.decode("latin-1")
+    headers = [(name, _header_to_latin1(value)) for name, value in request.headers]
+    request_keys = keys_in_request(request)
     keys = longest_first({*request_keys.keys, *known})
     redaction = _Redaction(
         keys,
@@ -79,30 +86,71 @@ def redact(exchange: Exchange, known: Iterable[str] = ()) -> Exchange:
         or any(judged.call.form is Form.JSON for judged in exchange.calls),
         has_encoded=any(key in text for text in request_keys.encoded for key in keys),
     )
-    masked = redaction.address(target, withhold=True)
-    request = replace(
-        exchange.request,
+    is_routed = bool(exchange.calls)
+    masked = redaction.address(target, withhold=True, keep_path=is_routed)
+    masked_body = redaction.body(body)
+    masked_request = replace(
+        request,
         target=masked.encode("latin-1"),
-        method=redaction.word(exchange.request.method),
-        host=redaction.word(exchange.request.host),
+        method=request.method if is_routed else redaction.word(request.method),
+        host=redaction.word(request.host),
         headers=tuple(
             (redaction.word(name), _latin1_to_header(redaction.address(value, withhold=False)))
             for name, value in headers
         ),
+        body=masked_body.encode("latin-1"),
+        authorization="",
     )
-    calls = []
-    for judged in exchange.calls:
-        call, problems = judged.call, judged.problems
-        if call.payload is not None:
-            payload = decode(call.type, request.query, Dialect.DOCUMENTED).payload
-            call = replace(call, payload=payload)
-        if call.problems:
-            call = replace(call, problems=redaction.problems(call.problems, target, masked))
-        if problems:
-            problems = redaction.problems(problems, target, masked)
-        calls.append(replace(judged, call=call, problems=problems))
-    step = redaction.word(exchange.step)
-    return replace(exchange, request=request, calls=tuple(calls), step=step)
+    excerpts = _Excerpts("", "")
+    if any(judged.problems or judged.call.problems for judged in exchange.calls):
+        excerpts = _Excerpts(
+            "\n".join((*_decoded_texts(target), body)),
+            "\n".join((*_decoded_texts(masked), masked_body)),
+        )
+    return replace(
+        exchange,
+        request=masked_request,
+        calls=tuple(
+            _redacted_call(judged, payload, redaction, excerpts)
+            for judged, payload in zip(
+                exchange.calls, _payloads(exchange, masked_request), strict=True
+            )
+        ),
+        step=redaction.word(exchange.step),
+    )
+
+
+def _payloads(exchange: Exchange, masked: HttpRequest) -> Iterable[Payload | None]:
+    """Return the payload of each call of an exchange as the masked request carries it."""
+    if all(judged.call.payload is None for judged in exchange.calls):
+        return [None] * len(exchange.calls)
+    if user := basic_user(exchange.request.authorization):
+        masked = replace(masked, authorization=basic_credentials(mask(user)))
+    carried = decode_request(masked, Dialect.DOCUMENTED)
+    if len(carried) != len(exchange.calls):  # a masked body that decodes otherwise: show nothing
+        return [None] * len(exchange.calls)
+    return [
+        None if judged.call.payload is None else decoded.call.payload
+        for judged, decoded in zip(exchange.calls, carried, strict=True)
+    ]
+
+
+def _redacted_call(
+    judged: JudgedCall, payload: Payload | None, redaction: "_Redaction", excerpts: "_Excerpts"
+) -> JudgedCall:
+    call, problems = replace(judged.call, payload=payload), judged.problems
+    if call.problems:
+        call = replace(call, problems=redaction.problems(call.problems, excerpts))
+    if problems:
+        problems = redaction.problems(problems, excerpts)
+    return replace(judged, call=call, problems=problems)
+
+
+class _Excerpts(NamedTuple):
+    """The texts of a request from which messages quote, before and after its redaction."""
+
+    before: str
+    after: str
 
 
 def longest_first(keys: Iterable[str]) -> tuple[str, ...]:
@@ -145,21 +193,31 @@ class _Redaction:
     raw_json: bool
     has_encoded: bool
 
-    def address(self, address: str, *, withhold: bool) -> str:
+    def address(self, address: str, *, withhold: bool, keep_path: bool = False) -> str:
         """Return a URL, or a text that may contain one, redacted; all as Latin-1 characters."""
         path, mark, query = address.partition("?")
-        pairs = (self._pair(pair, withhold=withhold) for pair in query.split("&"))
-        return PERCENT.replace(path, self._hide_latin1) + mark + "&".join(pairs)
+        if not keep_path:
+            path = PERCENT.replace(path, self._hide_latin1)
+        return path + mark + self._query(query, withhold=withhold)
+
+    def body(self, body: str) -> str:
+        """Return a body redacted, as Latin-1 characters: JSON, a form, or any other text."""
+        text = utf8_from_latin1(body)
+        if text in self.objects:
+            return latin1_from_utf8(self._hide_json(text))
+        # A key of another text may hold an `&`.
+        return self._hide_latin1(self._query(body, withhold=True)) if body else ""
+
+    def _query(self, query: str, *, withhold: bool) -> str:
+        return "&".join(self._pair(pair, withhold=withhold) for pair in query.split("&"))
 
     def word(self, text: str) -> str:
         """Return a method, a host, or the name of a header or a step, redacted."""
         return self._hide(text)
 
-    def problems(
-        self, problems: tuple[Problem, ...], before: str, after: str
-    ) -> tuple[Problem, ...]:
-        """Return problems without keys, and without excerpts that the URL no longer contains."""
-        old, new = "\n".join(_decoded_texts(before)), "\n".join(_decoded_texts(after))
+    def problems(self, problems: tuple[Problem, ...], excerpts: _Excerpts) -> tuple[Problem, ...]:
+        """Return problems without keys, and without excerpts that the request no longer has."""
+        old, new = excerpts
 
         def shorten(excerpt: re.Match[str]) -> str:
             gone = excerpt[0] in old and excerpt[0] not in new
@@ -266,98 +324,3 @@ def _header_to_latin1(value: str) -> str:
 
 def _latin1_to_header(value: str) -> str:
     return value.encode("latin-1").decode(errors="surrogatepass")
-
-
-_ELLIPSIS = "…"
-_MIN_CUT = 4
-"""Characters of a part of a key that is masked next to an ellipsis."""
-
-_ENCODED = re.compile(r"[A-Za-z0-9+/_%\\=-]{16,}")
-_BREAK = re.compile(r"\n[ \t>|]*")
-_NOT_A_KEY = ("$", "{", "<", "*", "%")
-"""First characters of matchers, template tokens and placeholders."""
-
-
-def redact_text(text: str, known: tuple[str, ...] = ()) -> str:
-    """Return the text with the `known` write keys masked, and those that the text itself names.
-
-    Masks are not changed, so redacting a text twice gives the same result as redacting it once.
-    """
-    keys = longest_first({*known, *named_keys(text)})
-    if not keys:
-        return text
-    text = hide(text, keys)
-    if _ELLIPSIS in text:
-        for key in keys:
-            text = _hide_cut(text, key)
-    if "\n" in text:
-        text = _hide_wrapped(text, keys)
-    return _hide_encoded(text, keys)
-
-
-def named_keys(text: str) -> set[str]:
-    """Return the write keys that a text names, also in encoded parts, except masks."""
-    keys = set(keys_in_own_text(text))
-    for run in dict.fromkeys(_ENCODED.findall(text)):
-        keys.update(_named_in_encoded(run))
-    return {key for key in keys if not (key.startswith(_NOT_A_KEY) or _is_masked(key))}
-
-
-def _is_masked(key: str) -> bool:
-    """Return True for a mask, also for one that is cut: `wk_d-!-_-___…=4`."""
-    start, cut, _ = key.partition(_ELLIPSIS)
-    return is_mask(start) or bool(cut and is_start_of_mask(start))
-
-
-@lru_cache(maxsize=256)
-def _named_in_encoded(run: str) -> tuple[str, ...]:
-    _, *encoded_texts = nested_texts(run)
-    return tuple(key for encoded in encoded_texts for key in keys_in_own_text(encoded))
-
-
-def _hide_encoded(text: str, keys: tuple[str, ...]) -> str:
-    for run in dict.fromkeys(_ENCODED.findall(text)):
-        if contains_key(run, keys):
-            text = text.replace(run, withhold(run, keys))
-    return text
-
-
-def _hide_cut(text: str, key: str) -> str:
-    """Mask the beginning of a key before an ellipsis, and its end after one."""
-    masked, shown = mask(key), len(key) // 3
-    at = text.find(_ELLIPSIS)
-    while at >= 0:
-        sizes = range(len(key) - 1, max(shown, _MIN_CUT - 1), -1)
-        for size in sizes if text[max(0, at - _MIN_CUT) : at] in key else ():
-            if text.endswith(key[:size], 0, at):
-                text = text[: at - size] + masked[:size] + text[at:]
-                break
-        sizes = range(len(key) - 1, _MIN_CUT - 1, -1)
-        for size in sizes if text[at + 1 : at + 1 + _MIN_CUT] in key else ():
-            if text.startswith(key[-size:], at + 1):
-                text = text[: at + 1] + masked[-size:] + text[at + 1 + size :]
-                break
-        at = text.find(_ELLIPSIS, at + 1)
-    return text
-
-
-def _hide_wrapped(text: str, keys: tuple[str, ...]) -> str:
-    """Mask keys that continue on the next line."""
-    joined = _BREAK.sub("", text)
-    if not any(key in joined for key in keys):
-        return text
-    # Start of each piece between two breaks, in the joined text and in the original one.
-    joined_at, text_at, gone = [0], [0], 0
-    for match in _BREAK.finditer(text):
-        gone += len(match[0])
-        joined_at.append(match.end() - gone)
-        text_at.append(match.end())
-    characters = list(text)
-    for key in keys:
-        at = joined.find(key)
-        while at >= 0:
-            for index, character in enumerate(mask(key), at):
-                piece = bisect_right(joined_at, index) - 1
-                characters[text_at[piece] + index - joined_at[piece]] = character
-            at = joined.find(key, at + len(key))
-    return "".join(characters)

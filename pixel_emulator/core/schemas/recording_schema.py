@@ -40,9 +40,12 @@ def map_of(
     required: Iterable[str] = (),
     additional: bool = False,
 ) -> Payload:
-    """Return the schema of a map with these keys, and with any others if `additional`."""
+    """Return the schema of a map with these keys, and with any others if `additional`.
+
+    The description of a shape itself goes before that of its key.
+    """
     properties: Payload = {
-        key: {**shape, "description": descriptions[key]} if key in descriptions else {**shape}
+        key: {"description": descriptions[key], **shape} if key in descriptions else {**shape}
         for key, shape in shapes.items()
     }
     schema: Payload = {"type": "object", "properties": properties}
@@ -86,15 +89,20 @@ _DESCRIPTIONS = {
     "dialect": "Which account of the endpoint decided.",
     "redaction": "What is masked.",
     "clock": "Which clock the times are from; the real one where this is missing.",
-    "calls": "What arrived, one entry a request.",
+    "exchanges": "What arrived, one entry for each request.",
     "end": "What the run counted; without it the recording is open.",
+    "seq": "The number of its first call; a request without calls takes one number.",
+    "calls": "The calls of the request, in order; none if nothing decodes it.",
+    "request": "The request, and the status of the response.",
+    "body": "The body, if there is one and it is UTF-8.",
+    "body_base64": "A body that is not UTF-8, as base64.",
     "payload": "The data of the call; JSON text if it nests deep; null if it could not be decoded. "
     "Here and in all texts a lone surrogate U+D800 to U+DFFF is written as U+10D800 to U+10DFFF; "
     "such a character of its own, and U+10FFFD, has U+10FFFD before it.",
     "outcome": "What would become of the call at Segment.",
     "source": "The name of the write key.",
     "step": "The step of a scenario that was running.",
-    "digest": "The SHA-256 of the original request line.",
+    "digest": "The SHA-256 of the original request line and, if there is one, the body.",
     "gaps": "Why calls may be missing.",
     "steps": "When the actions of the steps were done.",
 }
@@ -111,10 +119,10 @@ def recording_schema() -> Payload:
         "dialect": one_of(map(str, Dialect)),
         "redaction": one_of(map(str, Redaction)),
         "clock": one_of(map(str, Clock)),
-        "calls": {"type": ["array", "null"], "items": _entry()},
+        "exchanges": {"type": ["array", "null"], "items": _entry()},
         "end": {"anyOf": [{"type": "null"}, _end()]},
     }
-    required = ("pixel_recording", "created", "dialect", "redaction", "calls")
+    required = ("pixel_recording", "created", "dialect", "redaction", "exchanges")
     return {
         "$schema": DRAFT,
         "title": "pixel-emulator recording",
@@ -130,19 +138,26 @@ def _entry() -> Payload:
     shapes: dict[str, Payload] = {
         "seq": COUNT,
         "time": _TIME,
-        "type": one_of([*map(str, CallType), None]),
+        "step": {"type": ["string", "null"]},
+        "calls": list_of(_call()),
+        "request": _request(),
+        "digest": {"type": "string", "pattern": "^sha256:"},
+    }
+    return _open_map(shapes, ("seq", "time", "calls", "request"))
+
+
+def _call() -> Payload:
+    shapes: dict[str, Payload] = {
+        "type": one_of(map(str, CallType)),
         "outcome": one_of(map(str, Outcome)),
-        "form": one_of([*map(str, Form), None]),
+        "form": one_of(map(str, Form)),
         "alphabet": one_of([*map(str, Alphabet), None]),
         "padded": {"type": ["boolean", "null"]},
         "payload": {"type": ["object", "string", "null"]},
         "problems": {"type": ["array", "null"], "items": _problem()},
         "source": {"type": ["string", "null"]},
-        "step": {"type": ["string", "null"]},
-        "request": _request(),
-        "digest": {"type": "string", "pattern": "^sha256:"},
     }
-    return _open_map(shapes, ("seq", "time", "outcome", "request"))
+    return _open_map(shapes, ("type", "outcome", "form"))
 
 
 def _problem() -> Payload:
@@ -151,7 +166,10 @@ def _problem() -> Payload:
         "severity": one_of(map(str, Severity)),
         "path": TEXT,
         "message": TEXT,
-        "source": one_of(map(str, RuleSource)),
+        "source": {
+            **one_of(map(str, RuleSource)),
+            "description": "Where the rule comes from.",
+        },
     }
     return _open_map(shapes, ("code", "severity", "message", "source"))
 
@@ -163,6 +181,8 @@ def _request() -> Payload:
         "http": TEXT,
         "client": TEXT,
         "headers": {"type": "object", "additionalProperties": TEXT},
+        "body": TEXT,
+        "body_base64": TEXT,
         "status": COUNT,
     }
     return _open_map(shapes, ("url", "headers"))
@@ -171,7 +191,7 @@ def _request() -> Payload:
 def _end() -> Payload:
     step = _open_map({"title": TEXT, "acted": _TIME}, ("title", "acted"))
     shapes: dict[str, Payload] = {
-        "calls": COUNT,
+        "calls": {**COUNT, "description": "How many numbers the entries take."},
         "connections": COUNT,
         "gaps": list_of(TEXT),
         "steps": list_of(step),

@@ -158,14 +158,14 @@ def test_the_command_for_a_log_finds_its_pixels(run_cli, tmp_path, name):
 @pytest.mark.parametrize(
     "text",
     [
-        "pixel_recording: 1\ncalls:\n",
-        "# a comment\npixel_recording: 1\ncalls:\n",
+        "pixel_recording: 1\nexchanges:\n",
+        "# a comment\npixel_recording: 1\nexchanges:\n",
         SCENARIO,
         "do: {run: 'curl \"https://example.com\"'}\nexpect: []\n",
         '{"expect": [{"track": "GET / HTTP/1.1"}]}',
         'name: "GET / HTTP/1.1"\nexpect: []\n',
         "From: x\nexpect: []\n",
-        '{"pixel_recording": 1, "calls": []}',
+        '{"pixel_recording": 1, "exchanges": []}',
         "",
     ],
 )

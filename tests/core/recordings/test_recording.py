@@ -1,20 +1,30 @@
 """A whole recording, and its entries: plain data and back."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from pixel_emulator.core.endpoint import routes
+from pixel_emulator.core.endpoint.decoder import DecodedCall
 from pixel_emulator.core.endpoint.pixel.decoder import decode
 from pixel_emulator.core.errors import Document, InputError
 from pixel_emulator.core.model import Call, CallType, Dialect, Form, HttpRequest, Outcome
+from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry, read_exchange
+from pixel_emulator.core.recordings.fast_entry import entry_text
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.recordings.typed_reader import Node
+from pixel_emulator.core.redaction.key_finder import basic_credentials
+from pixel_emulator.core.redaction.masking import mask
+from pixel_emulator.core.redaction.redact import redact as redact_exchange
+from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import changed, hit, redact
+from tests.hits import KEY, changed, hit, redact
+from tests.toy_decoder import ToyDecoder
 
 HEAD = Head(
     created=datetime(2030, 1, 31, 9, tzinfo=UTC),
@@ -26,9 +36,11 @@ HEAD = Head(
 DIGEST = "0a" * 32
 
 
+REQUEST: Any = {"url": "https://api.segment.io/", "headers": {}}
+
+
 def hit_of(data):
-    [read] = read_exchange(Node(Document("", data, {}), (), data)).hits
-    return read
+    return read_exchange(Node(Document("", data, {}), (), data)).hits[0]
 
 
 def recorded(seq=1, **changes):
@@ -37,8 +49,17 @@ def recorded(seq=1, **changes):
     return changed(made, **{"call": call} | changes)
 
 
+def several(seq=1, **changes):
+    """Return the first hit of an exchange with two calls."""
+    made = recorded(seq)
+    second = replace(made.judged, outcome=Outcome.DUPLICATE, source="app")
+    return changed(made, **{"calls": (made.judged, second)} | changes)
+
+
 def parsed(*hits, torn=False, **changes):
-    data = recording.head_data(HEAD) | {"calls": [entry(hit.exchange) for hit in hits]} | changes
+    data = (
+        recording.head_data(HEAD) | {"exchanges": [entry(hit.exchange) for hit in hits]} | changes
+    )
     return recording.parse(parse_document_of(data), torn=torn)
 
 
@@ -51,9 +72,9 @@ def parse_document_of(data):
 
 def test_an_entry_begins_with_seq_and_ends_with_the_digest():
     data: Any = entry(recorded(7).exchange)
-    assert list(data) == [
-        *("seq", "time", "type", "outcome", "form", "alphabet", "padded", "payload"),
-        *("problems", "request", "digest"),
+    assert list(data) == ["seq", "time", "calls", "request", "digest"]
+    assert list(data["calls"][0]) == [
+        *("type", "outcome", "form", "alphabet", "padded", "payload", "problems"),
     ]
     assert data["seq"] == 7
     assert data["time"] == "2030-01-31T09:00:12.418Z"
@@ -104,6 +125,7 @@ def without_payloads(hit):
         {},
         {"source": "email-prod", "status": 405, "outcome": Outcome.DUPLICATE},
         {"calls": ()},
+        {"calls": several().exchange.calls},
         {"step": "mail.yaml : the mail is opened"},
         {"call": Call(type=CallType.PAGE, form=Form.FLAT, payload={})},
         {"call": Call(type=CallType.PAGE, form=Form.BASE64, payload=None)},
@@ -122,7 +144,8 @@ def test_a_hit_is_read_back_as_it_was(changes):
 
 def test_payloads_deeper_than_yaml_loaders_go_are_stored_as_json_text():
     call = Call(type=CallType.PAGE, form=Form.JSON, payload={"a": deep(100)})
-    assert isinstance(entry(recorded(call=call).exchange)["payload"], str)
+    data: Any = entry(recorded(call=call).exchange)
+    assert isinstance(data["calls"][0]["payload"], str)
 
 
 def test_only_headers_that_show_the_client_and_its_purpose_are_stored():
@@ -160,16 +183,14 @@ def test_bytes_that_no_url_holds_are_read_back_percent_encoded():
         ({"time": None}, "time", "is missing"),
         ({"time": "0001-01-01T00:00:00+14:00"}, "time", "outside of the years 1 to 9999"),
         ({"time": "9999-12-31T23:59:59-14:00"}, "time", "outside of the years 1 to 9999"),
-        ({"outcome": "delivred"}, "outcome", 'did you mean "delivered"?'),
-        ({"type": 1}, "type", "must be text"),
-        ({"payload": []}, "payload", "must be a map, but is of type array"),
-        ({"payload": "{"}, "payload", "is not JSON"),
-        ({"padded": "no"}, "padded", "must be true or false"),
         ({"step": 1}, "step", "must be text"),
-        ({"problems": {}}, "problems", "must be a list"),
-        ({"problems": [{}]}, "problems[0].code", "is missing"),
+        ({"calls": None}, "calls", "must be a list, but is missing"),
+        ({"calls": {}}, "calls", "must be a list"),
+        ({"calls": [1]}, "calls[0]", "must be a map"),
         ({"request": None}, "request", "must be a map, but is missing"),
         ({"request": {"url": "/v1"}}, "request.url", "must be a URL"),
+        ({"request": REQUEST | {"body": 1}}, "request.body", "must be text"),
+        ({"request": REQUEST | {"body_base64": "?"}}, "request.body_base64", "must be base64"),
     ],
 )
 def test_wrong_values_are_named(changes, path, message):
@@ -178,6 +199,54 @@ def test_wrong_values_are_named(changes, path, message):
     (issue,) = caught.value.issues
     assert issue.path == path
     assert message in issue.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        ({"outcome": "delivred"}, "outcome", 'did you mean "delivered"?'),
+        ({"type": 1}, "type", "must be text"),
+        ({"type": None}, "type", "must be text, but is missing"),
+        ({"payload": []}, "payload", "must be a map, but is of type array"),
+        ({"payload": "{"}, "payload", "is not JSON"),
+        ({"padded": "no"}, "padded", "must be true or false"),
+        ({"problems": {}}, "problems", "must be a list"),
+        ({"problems": [{}]}, "problems[0].code", "is missing"),
+    ],
+)
+def test_wrong_values_of_a_call_are_named(changes, path, message):
+    data: Any = entry(several().exchange)
+    data["calls"][1] |= changes
+    with pytest.raises(InputError) as caught:
+        hit_of(data)
+    (issue,) = caught.value.issues
+    assert issue.path == f"calls[1].{path}"
+    assert message in issue.message
+
+
+@pytest.mark.parametrize(
+    ("body", "stored"),
+    [
+        (b"", {}),
+        (b'{"a": "\xc3\xa4"}', {"body": '{"a": "\u00e4"}'}),
+        (b"\xff", {"body_base64": "/w=="}),
+        ("\ud800".encode(errors="surrogatepass"), {"body_base64": "7aCA"}),
+    ],
+)
+def test_a_body_is_stored_once_as_text_if_it_is_utf8(body, stored):
+    request = HttpRequest(target=b"/v1/batch", method="POST", body=body)
+    made = several(request=request)
+    data: Any = entry(made.exchange)
+    assert {key: data["request"][key] for key in data["request"] if "body" in key} == stored
+    assert list(data["request"])[-1] == "status"
+    assert hit_of(data).exchange == made.exchange
+
+
+def test_authorization_is_not_stored():
+    request = HttpRequest(target=b"/v1/batch", authorization="Basic d2tfdGVzdF8wMDAwOg==")
+    data: Any = entry(several(request=request).exchange)
+    assert "d2tfdGVzdF8wMDAwOg" not in str(data)
+    assert hit_of(data).request.authorization == ""
 
 
 # -- recordings -----------------------------------------------------------------------------
@@ -224,15 +293,16 @@ def test_each_reason_why_calls_may_be_missing_is_a_gap(made, gaps):
 def edited(change, made=None):
     """Return the gaps of a recording whose second entry was edited."""
     data: Any = recording.head_data(HEAD) | {
-        "calls": [entry(recorded(1).exchange), entry((made or recorded(2)).exchange)]
+        "exchanges": [entry(recorded(1).exchange), entry((made or recorded(2)).exchange)]
     }
-    change(data["calls"][1])
-    data["calls"].append(entry(recorded(3).exchange))
+    change(data["exchanges"][1])
+    data["exchanges"].append(entry(recorded(3).exchange))
     end = {"calls": 3, "connections": 1}
     return recording.parse(parse_document_of(data | {"end": end})).evidence().gaps
 
 
 PAYLOAD_GAP = ("r.yaml: entry 2: its payload is not what its URL says; was it edited?",)
+CALLS_GAP = ("r.yaml: entry 2: its calls are not those that its request carries; was it edited?",)
 DIGEST_GAP = (
     "r.yaml: entry 2: its digest is not `sha256:` and 64 hexadecimal digits; was it edited?",
 )
@@ -242,11 +312,13 @@ DIGEST_GAP = (
     ("change", "gaps"),
     [
         (lambda _: None, ()),
-        (lambda entry: entry["payload"].update(event="Email Closed"), PAYLOAD_GAP),
-        (lambda entry: entry["payload"].pop("userId"), PAYLOAD_GAP),
-        (lambda entry: entry.update(payload=None), PAYLOAD_GAP),
-        (lambda entry: entry.pop("payload"), PAYLOAD_GAP),
-        (lambda entry: entry["request"].update(url="https://api.segment.io/"), PAYLOAD_GAP),
+        (lambda entry: entry["calls"][0]["payload"].update(event="Email Closed"), PAYLOAD_GAP),
+        (lambda entry: entry["calls"][0]["payload"].pop("userId"), PAYLOAD_GAP),
+        (lambda entry: entry["calls"][0].update(payload=None), PAYLOAD_GAP),
+        (lambda entry: entry["calls"][0].pop("payload"), PAYLOAD_GAP),
+        (lambda entry: entry["calls"].clear(), CALLS_GAP),
+        (lambda entry: entry["calls"][0].update(type="page"), CALLS_GAP),
+        (lambda entry: entry["request"].update(url="https://api.segment.io/"), CALLS_GAP),
         (lambda entry: entry.update(digest="sha256:"), DIGEST_GAP),
         (lambda entry: entry.update(digest=f"sha256:{DIGEST[:-1]}"), DIGEST_GAP),
     ],
@@ -273,7 +345,7 @@ def test_an_entry_that_is_as_it_was_recorded_is_no_gap(query, redaction):
         call = decode(CallType.TRACK, request.query, dialect)
         data = recording.head_data(replace(HEAD, dialect=dialect))
         hit = redaction(recorded(request=request, call=call))
-        document = parse_document_of(data | {"calls": [entry(hit.exchange)]})
+        document = parse_document_of(data | {"exchanges": [entry(hit.exchange)]})
         assert recording.parse(document).edits == ()
 
 
@@ -283,8 +355,122 @@ def test_an_edit_of_a_payload_that_is_stored_as_json_text_is_a_gap():
     documented = decode(CallType.TRACK, request.query, Dialect.DOCUMENTED)
     assert edited(lambda _: None, made) == ()
     assert edited(
-        lambda entry: entry.update(payload='{"a":1}'), changed(made, call=documented)
+        lambda entry: entry["calls"][0].update(payload='{"a":1}'), changed(made, call=documented)
     ) == (PAYLOAD_GAP)
+
+
+class BatchDecoder:
+    """A decoder of JSON bodies with several calls."""
+
+    wants_body = True
+    wants_authorization = False
+
+    def decode(self, request, dialect):
+        """See `Decoder`."""
+        assert dialect in Dialect
+        made = json.loads(request.body)["batch"]
+        return [
+            DecodedCall(Call(type=CallType(data["type"]), form=Form.JSON, payload=data))
+            for data in made
+        ]
+
+
+@pytest.fixture
+def batch(monkeypatch):
+    """An exchange with three calls in its body; the endpoint has a decoder for it."""
+    route = routes.Route(BatchDecoder(), routes.route("POST", b"/v1/batch").response)
+    monkeypatch.setitem(routes._ROUTES, ("/v1/batch", "POST"), route)
+    routes._cached_route.cache_clear()
+    calls = [{"type": "track", "event": KEY}, {"type": "page"}, {"type": "track", "event": "E"}]
+    body = json.dumps({"batch": calls, "writeKey": KEY}).encode()
+    request = HttpRequest(target=b"/v1/batch", method="POST", body=body)
+    judged = classify(request, Dialect.DOCUMENTED).calls
+    yield replace(recorded().exchange, request=request, calls=judged)
+    routes._cached_route.cache_clear()
+
+
+def gaps_of(exchange, change=lambda _: None, seq=4):
+    """Return the gaps of a recording of the exchange and a call, after a change of its entry."""
+    data: Any = {"exchanges": [entry(exchange), entry(recorded(seq).exchange)]}
+    change(data["exchanges"][0])
+    document = parse_document_of(recording.head_data(HEAD) | data | {"end": END | {"calls": 4}})
+    return recording.parse(document).evidence().gaps
+
+
+@pytest.mark.parametrize("redaction", [lambda exchange: exchange, redact_exchange])
+def test_an_exchange_with_several_calls_is_as_its_body_says(batch, redaction):
+    assert len(batch.calls) == 3
+    assert gaps_of(redaction(batch)) == ()
+    assert entry_text(batch, masks=False) == yaml_writer.write([entry(batch)])
+
+
+def test_the_payloads_of_an_exchange_are_those_of_its_masked_body(batch):
+    first, *others = redact_exchange(batch).calls
+    assert first.call.payload == {"type": "track", "event": mask(KEY)}
+    assert [judged.call.payload for judged in others] == [
+        {"type": "page"},
+        {"type": "track", "event": "E"},
+    ]
+    assert KEY not in entry_text(batch)
+    assert entry_text(batch).count("      body: ") == 0
+    assert entry_text(batch).count("    body: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "gap"),
+    [
+        (
+            lambda entry: entry["calls"][1]["payload"].update(name="N"),
+            "entry 1: the payload of its call 2 is not what its body says; was it edited?",
+        ),
+        (
+            lambda entry: entry["calls"].reverse(),
+            "entry 1: the payload of its call 1 is not what its body says; was it edited?",
+        ),
+        (
+            lambda entry: entry["calls"].insert(0, entry["calls"].pop(1)),
+            "entry 1: its calls are not those that its request carries; was it edited?",
+        ),
+        (
+            lambda entry: entry["calls"].pop(),
+            "call 3 should come next, but call 4 does",
+        ),
+    ],
+)
+def test_an_edit_of_one_of_several_calls_is_a_gap(batch, change, gap):
+    assert any(gap in found for found in gaps_of(batch, change))
+
+
+def test_the_next_entry_is_numbered_after_all_calls(batch):
+    (gap,) = gaps_of(batch, seq=2)
+    assert gap == "r.yaml: call 4 should come next, but call 2 does"
+
+
+@pytest.mark.parametrize("redaction", [lambda exchange: exchange, redact_exchange])
+def test_calls_whose_key_is_in_the_credentials_are_as_their_request_says(monkeypatch, redaction):
+    route = routes.Route(ToyDecoder(), routes.route("POST", b"/v1/batch").response)
+    monkeypatch.setitem(routes._ROUTES, ("/v1/batch", "POST"), route)
+    routes._cached_route.cache_clear()
+    body = json.dumps([{"type": "track", "event": "E"}, {"type": "page"}, {"type": "page"}])
+    request = HttpRequest(
+        target=b"/v1/batch",
+        method="POST",
+        body=body.encode(),
+        authorization=basic_credentials(KEY),
+    )
+    judged = classify(request, Dialect.DOCUMENTED).calls
+    made = redaction(replace(recorded().exchange, request=request, calls=judged))
+    (*_, last) = made.calls
+    key = KEY if redaction is not redact_exchange else mask(KEY)
+    assert last.call.payload == {"writeKey": key}
+    assert gaps_of(made) == ()
+    assert any("payload of its call 1" in gap for gap in gaps_of(made, rename))
+    routes._cached_route.cache_clear()
+
+
+def rename(entry):
+    """Edit the first call of an entry."""
+    entry["calls"][0]["payload"]["event"] = "F"
 
 
 @pytest.mark.parametrize(
@@ -323,14 +509,19 @@ def test_evidence_counts_connections_and_is_masked_as_the_head_has_it():
         ({"pixel_recording": 2}, "was written by a newer version (format 2; this one reads 1)"),
         ({"pixel_recording": 0}, "must be 1"),
         ({"pixel_recording": "1"}, "must be a whole number"),
-        ({"pixel_recording": 1}, "is cut off before its `calls:`"),
-        ({"pixel_recording": 1, "calls": []}, "created: must be a time"),
-        ({"pixel_recording": 1, "calls": 1}, "calls: must be a list"),
-        ({**recording.head_data(HEAD), "calls": [], "redaction": "all"}, '"all" is none of'),
-        ({**recording.head_data(HEAD), "calls": [], "end": []}, "end: must be a map"),
-        ({**recording.head_data(HEAD), "calls": [1], "end": END}, "calls[0]: must be a map"),
+        ({"pixel_recording": 1}, "is cut off before its `exchanges:`"),
+        ({"pixel_recording": 1, "calls": []}, "`pixel-emulator recording migrate FILE`"),
+        ({"pixel_recording": 1, "exchanges": []}, "created: must be a time"),
+        ({"pixel_recording": 1, "exchanges": 1}, "exchanges: must be a list"),
+        ({**recording.head_data(HEAD), "exchanges": [], "redaction": "all"}, '"all" is none of'),
+        ({**recording.head_data(HEAD), "exchanges": [], "end": []}, "end: must be a map"),
+        ({**recording.head_data(HEAD), "exchanges": [1], "end": END}, "exchanges[0]: must be a"),
         (
-            {**recording.head_data(HEAD), "calls": [], "end": END | {"steps": [{"title": "a"}]}},
+            {
+                **recording.head_data(HEAD),
+                "exchanges": [],
+                "end": END | {"steps": [{"title": "a"}]},
+            },
             "end.steps[0].acted: must be a time",
         ),
     ],

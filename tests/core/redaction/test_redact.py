@@ -12,6 +12,9 @@ import pytest
 from pixel_emulator.core.endpoint.pixel.data_parameter import MAX_DATA
 from pixel_emulator.core.endpoint.urls import request_from_url
 from pixel_emulator.core.model import Form, HttpRequest, Problem, RuleSource, Severity
+from pixel_emulator.core.recordings.fast_entry import entry_text
+from pixel_emulator.core.redaction.fast_redaction import sole_key
+from pixel_emulator.core.redaction.known_keys import keys_of
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.redaction.nested_encodings import nested_texts
 from tests.hits import changed, classified_hit, redact
@@ -356,3 +359,109 @@ def test_no_key_of_a_real_url_is_left(line):
 def test_everything_else_stays_as_it_is():
     hit = classified_hit(7, request_from_url(target(f"data={b64({'userId': 'u', 'event': 'e'})}")))
     assert redact(hit) == hit
+
+
+# -- bodies and credentials -----------------------------------------------------------------
+
+
+def with_body(body, **fields):
+    """Return the redacted request of one with this body."""
+    raw = body if isinstance(body, bytes) else body.encode()
+    request = HttpRequest(target=b"/v1/batch", method="POST", body=raw, **fields)
+    return redact(classified_hit(1, request)).request
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"writeKey": "%s", "batch": [{"a": "x%sx"}]}',
+        '[{"writeKey":"%s"}]',
+        "writeKey=%s&a=%s",
+        "a=1&write%%4Bey=%s",
+        '{"writeKey":"%s"',
+        '--b\r\nContent-Disposition: form-data; name="writeKey"\r\n\r\n%s\r\n--b--',
+        '{"writeKey":"%s"}\n{"writeKey":"%s"}\n',
+        "nothing to mask",
+    ],
+)
+def test_write_keys_of_a_body_are_masked(body):
+    count = body.replace("%%", "").count("%s")
+    request = with_body(body % ((KEY,) * count))
+    assert request.body.decode() == body % ((MASK,) * count)
+
+
+def test_a_key_in_a_body_is_masked_in_nested_encodings():
+    inner = json.dumps({"writeKey": KEY})
+    for text in (b64(inner.encode()), quote(inner, safe=""), json.dumps(inner)[1:-1]):
+        for body in (json.dumps({"a": text}), f"a={quote(text)}", f"a {text}"):
+            after = with_body(body).body.decode()
+            assert KEY not in "".join(nested_texts(after))
+            assert KEY not in unquote(after)
+
+
+def test_a_key_of_a_body_is_masked_in_the_url_and_the_headers_too():
+    request = HttpRequest(
+        target=f"/v1/batch?a={KEY}".encode(),
+        method="POST",
+        headers=(("referer", f"https://example.com/{KEY}"),),
+        body=json.dumps({"writeKey": KEY}).encode(),
+    )
+    after = redact(classified_hit(1, request)).request
+    assert after.target == f"/v1/batch?a={MASK}".encode()
+    assert after.headers == (("referer", f"https://example.com/{MASK}"),)
+
+
+def test_a_key_with_an_ampersand_in_a_broken_json_body_is_masked():
+    key = "wk_test&000000000000aB"
+    assert key.encode() not in with_body(f'{{"writeKey":"{key}"}} and more').body
+
+
+def test_a_body_that_is_no_text_is_kept():
+    assert with_body(b"\xff\x00\xfe").body == b"\xff\x00\xfe"
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        f"Basic {b64(f'{KEY}:'.encode(), url=False)}",
+        f"basic  {b64(f'{KEY}:secret'.encode(), url=False).rstrip('=')}",
+        f"BASIC {b64(KEY.encode(), url=False)}",
+    ],
+)
+def test_the_user_of_basic_credentials_is_masked_and_the_credentials_are_dropped(authorization):
+    after = with_body(f'{{"a":"{KEY}"}}', authorization=authorization)
+    assert after.body == f'{{"a":"{MASK}"}}'.encode()
+    assert after.authorization == ""
+
+
+@pytest.mark.parametrize("authorization", ["", "Basic", "Basic ?", "Bearer abc", "Basic \ud800"])
+def test_other_credentials_have_no_user(authorization):
+    after = with_body(f'{{"a":"{KEY}"}}', authorization=authorization)
+    assert after.body == f'{{"a":"{KEY}"}}'.encode()
+    assert after.authorization == ""
+
+
+def test_the_user_of_credentials_is_masked_in_a_usual_pixel_too():
+    data = b64({"writeKey": OTHER, "event": KEY, "userId": "u"})
+    request = HttpRequest(
+        target=target(f"data={data}").encode(),
+        authorization=f"Basic {b64(f'{KEY}:'.encode(), url=False)}",
+    )
+    exchange = changed(classified_hit(1, request), digest="0a" * 32).exchange
+    assert sole_key(exchange) is None
+    assert {*keys_of(exchange)} == {KEY, OTHER}
+    assert KEY not in entry_text(exchange)
+    assert MASK in entry_text(exchange)
+
+
+def test_a_path_and_a_method_that_route_calls_are_kept():
+    after = redacted(target("writeKey=v1%2Fpixel&event=e"), known=["v1/pixel", "pixel/track"])
+    assert target_of(after).startswith("/v1/pixel/track?")
+    assert after.call is not None
+    assert after.call.payload == {"writeKey": mask("v1/pixel"), "event": "e"}
+
+
+def test_payloads_are_not_shown_if_the_redacted_request_carries_other_calls():
+    hit = classified_hit(1, HttpRequest(target=target("writeKey=a&event=e").encode()))
+    two = changed(hit, calls=(hit.judged, hit.judged))
+    assert [judged.call.payload for judged in redact(two).exchange.calls] == [None, None]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pixel_emulator.core.redaction.known_keys import redact_text
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.redaction.redact import redact_text
 
 KEY = "Zq7wKleak9XyTb3RmVn0PdHs5JfGc2Lu"
 ODD = 'a1"b<c>&d é%7'

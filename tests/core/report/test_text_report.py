@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import KEPT, CallType, HttpRequest
+from pixel_emulator.core.redaction.known_keys import redact_text
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.redaction.redact import redact_text
 from pixel_emulator.core.report.page import duration_text
 from pixel_emulator.core.report.side_by_side import masked_url
 from pixel_emulator.core.report.snippets import expectation_snippet

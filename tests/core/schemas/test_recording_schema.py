@@ -24,7 +24,7 @@ def test_the_schema_is_valid():
 def recorded(*hits, **end):
     data: Payload = {
         **recording.head_data(Head(created=START, run="r", tool="0.1")),
-        "calls": [entry(hit.exchange) for hit in hits],
+        "exchanges": [entry(hit.exchange) for hit in hits],
         **(recording.end_data(End(calls=len(hits), connections=1, **end)) if end else {}),
     }
     return parse_document(yaml_writer.write(data), "r.yaml")
@@ -55,23 +55,27 @@ CHANGES = [
     (("created",), 7),
     (("dialect",), "loose"),
     (("redaction",), "some"),
-    (("calls",), {}),
-    (("calls", 0), "x"),
-    (("calls", 0, "seq"), "1"),
-    (("calls", 0, "time"), 5),
-    (("calls", 0, "type"), "pge"),
-    (("calls", 0, "outcome"), "kept"),
-    (("calls", 0, "form"), "raw"),
-    (("calls", 0, "alphabet"), "b64"),
-    (("calls", 0, "padded"), "yes"),
-    (("calls", 0, "payload"), [1]),
-    (("calls", 0, "problems"), {}),
-    (("calls", 0, "problems"), [{"code": 1}]),
-    (("calls", 0, "request"), {}),
-    (("calls", 0, "request", "url"), "x"),
-    (("calls", 0, "request", "headers"), {"a": 1}),
-    (("calls", 0, "request", "status"), "200"),
-    (("calls", 0, "digest"), "md5:0"),
+    (("exchanges",), {}),
+    (("exchanges", 0), "x"),
+    (("exchanges", 0, "seq"), "1"),
+    (("exchanges", 0, "time"), 5),
+    (("exchanges", 0, "calls", 0, "type"), "pge"),
+    (("exchanges", 0, "calls", 0, "outcome"), "kept"),
+    (("exchanges", 0, "calls", 0, "form"), "raw"),
+    (("exchanges", 0, "calls", 0, "alphabet"), "b64"),
+    (("exchanges", 0, "calls", 0, "padded"), "yes"),
+    (("exchanges", 0, "calls", 0, "payload"), [1]),
+    (("exchanges", 0, "calls", 0, "problems"), {}),
+    (("exchanges", 0, "calls", 0, "problems"), [{"code": 1}]),
+    (("exchanges", 0, "calls"), None),
+    (("exchanges", 0, "calls", 0), {}),
+    (("exchanges", 0, "request"), {}),
+    (("exchanges", 0, "request", "url"), "x"),
+    (("exchanges", 0, "request", "headers"), {"a": 1}),
+    (("exchanges", 0, "request", "status"), "200"),
+    (("exchanges", 0, "request", "body"), 1),
+    (("exchanges", 0, "request", "body_base64"), 1),
+    (("exchanges", 0, "digest"), "md5:0"),
     (("end", "calls"), "1"),
     (("end", "gaps"), [1]),
 ]
@@ -87,7 +91,7 @@ def test_invalid_recordings_are_refused(at, value):
     assert objections(RECORDING, document.data)
 
 
-@pytest.mark.parametrize("key", ["pixel_recording", "created", "dialect", "redaction", "calls"])
+@pytest.mark.parametrize("key", ["pixel_recording", "created", "dialect", "redaction", "exchanges"])
 def test_required_keys_of_recordings_are_required(key):
     document = recorded()
     del document.data[key]
