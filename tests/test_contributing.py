@@ -10,6 +10,9 @@ TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILES = re.findall(r"(?:pixel_emulator|tests|docs|findings|\.ci)/[\w/.-]*\w/?|\b[A-Z]+\.md\b", TEXT)
 # Names in the code that the steps mention, with the module or test file that holds each.
 NAMES = {
+    "Decoder": "pixel_emulator/core/endpoint/decoder.py",
+    "ROWS": "pixel_emulator/core/endpoint/routes.py",
+    "bad_request": "pixel_emulator/core/problems/messages.py",
     "_INFERRED": "pixel_emulator/core/problems/messages.py",
     "CASES": "tests/core/problems/test_classify.py",
     "ACTIONS": "pixel_emulator/core/parser/vocabulary.py",

@@ -92,9 +92,12 @@ class History:
         decoded, compact = self._decoded, self._compact
         for exchange in exchanges:
             decoded.append(exchange)
-            self._count += exchange.width
-            for outcome in exchange.outcomes:
-                self.outcomes[outcome] += 1
+            self._count += len(exchange.calls) or 1
+            if exchange.calls:
+                for judged in exchange.calls:
+                    self.outcomes[judged.outcome] += 1
+            else:
+                self.outcomes[Outcome.UNHANDLED] += 1
         while self._count - self.evicted - self._compact_count > self._max_decoded:
             oldest = decoded.popleft()
             self._compact_count += oldest.width

@@ -1,5 +1,7 @@
 """If only few calls of a run are kept, the verdict and its numbers are those of the whole run."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,6 +119,28 @@ def test_the_verdict_is_that_of_the_whole_run(text, calls, kept):
     assert _summary(grouped) == _summary(whole_run)
     numbers, whole_numbers = _numbers(grouped, whole_run)
     assert numbers == whole_numbers
+
+
+@given(_scenarios(), _CALLS, st.lists(st.integers(1, 4), min_size=24, max_size=24), st.booleans())
+@examples(300)
+def test_the_verdict_is_the_same_if_requests_carry_several_calls(text, calls, widths, thins):
+    scenarios = parse(parse_document(text, "s.yaml"))
+    hits, alone, together = [*_hits(calls)], [], []
+    for width in widths:
+        group, hits = hits[:width], hits[width:]
+        alone += [changed(hit, time=group[0].time) for hit in group]
+        if group:
+            judged = tuple(hit.judged for hit in group)
+            together += replace(group[0].exchange, calls=judged).hits
+    if thins:
+        call_groups = CallGroups(scenarios, kept=2)
+        for hit in together:
+            call_groups.add(hit)
+        together = [*call_groups.hits()]
+    one, other = verify(scenarios, evidence(*together)), verify(scenarios, evidence(*alone))
+    assert _summary(one) == _summary(other)
+    numbers, other_numbers = _numbers(one, other)
+    assert numbers == other_numbers
 
 
 MANY = 2_000

@@ -11,14 +11,13 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tutils
 
-from pixel_emulator.core.endpoint import routes
-from pixel_emulator.core.model import HttpResponse, Outcome
+from pixel_emulator.core.model import Outcome
 from pixel_emulator.proxy.bodies import MAX_BODY, BodyBuffer, read_body
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal
 from tests.connection_ends import SEGMENT, directly
 from tests.fast_path_settings import with_fast_path
-from tests.toy_decoder import ToyDecoder
+from tests.toy_route import toy_route
 from tests.wire import TIMEOUT
 
 CALL = {"type": "track", "event": "Signed Up", "userId": "user_1"}
@@ -128,15 +127,10 @@ def test_the_buffer_keeps_one_byte_more_than_is_read():
 
 
 @pytest.fixture
-def emulator(monkeypatch) -> Iterator[Emulator]:
-    response = HttpResponse(200, (("Content-Type", "text/plain"),), b"toy")
-    toy = routes.Route(ToyDecoder(), response)
-    monkeypatch.setitem(routes._ROUTES, ("/v1/toy", "POST"), toy)
-    routes._cached_route.cache_clear()
+def emulator() -> Iterator[Emulator]:
     settings = with_fast_path(port=0)
-    with Emulator(settings, Journal(settings)) as e:
+    with toy_route(), Emulator(settings, Journal(settings)) as e:
         yield e
-    routes._cached_route.cache_clear()
 
 
 def post(e: Emulator, head: str, body: bytes = b"", *, path: str = "/v1/toy") -> bytes:

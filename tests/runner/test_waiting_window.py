@@ -5,17 +5,19 @@ import threading
 import pytest
 
 from pixel_emulator.core.endpoint.urls import encode, request_from_url
-from pixel_emulator.core.model import CallType
+from pixel_emulator.core.model import CallType, exchanges_of
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.components import MAX_KEPT
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from pixel_emulator.runner.waiting import Window
+from pixel_emulator.pytest_plugin.shared_calls import received_calls
+from pixel_emulator.runner.waiting import _BATCH, Window
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings
 from tests.hits import KEY
+from tests.toy_route import batch, toy_route
 
 MANY = parse(parse_document("expect: [{track: A, times: 1..}]\nnever: [track: B]", "s.yaml"))
 ROOM = 50
@@ -141,3 +143,16 @@ def test_it_is_followed_while_something_else_goes_on():
     journal.record_all([pixel() for _ in range(ROOM)])
     assert window.evidence().total == 2 * ROOM
     assert window.evidence().gaps == ()
+
+
+def test_an_exchange_may_have_more_calls_than_are_looked_at_together():
+    """Its hits come in several looks, and older ones are decoded anew for each."""
+    events = [f"Event {number}" for number in range(_BATCH + 400)]
+    with toy_route():
+        journal = Journal(Settings())
+        journal.record(batch(*({"event": event} for event in events)))
+        evidence = Window(journal, MANY).evidence()
+        assert evidence.total == len(events)
+        hits = journal.evidence(since=3).hits
+    assert [call["event"] for call in received_calls(hits)] == events[3:]
+    assert len([*exchanges_of(hits)]) == 1

@@ -114,7 +114,7 @@ class MessageIds:
         The messageId of a dropped call does not count.
         """
         duplicates = [self._is_duplicate(judged) for judged in exchange.calls]
-        return with_duplicates(exchange, duplicates) if any(duplicates) else exchange
+        return with_duplicates(exchange, duplicates) if True in duplicates else exchange
 
     def _is_duplicate(self, judged: JudgedCall) -> bool:
         payload = judged.call.payload

@@ -24,7 +24,7 @@ class PixelDecoder:
         """See `Decoder`. No server reads the data of a request with a raw space in its target."""
         if b" " in request.target:
             return (DecodedCall(_undecodable_call(self.type)),)
-        return (DecodedCall(*decode_with_text(self.type, request.query, dialect)),)
+        return (decode_with_text(self.type, request.query, dialect),)
 
 
 def _undecodable_call(call_type: CallType) -> Call:
@@ -40,10 +40,10 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
     A non-empty `data` parameter holds the payload, and every other parameter is ignored. Without
     one, the parameters are the payload in the flat form (Segment 2018).
     """
-    return decode_with_text(call_type, query, dialect)[0]
+    return decode_with_text(call_type, query, dialect).call
 
 
-def decode_with_text(call_type: CallType, query: bytes, dialect: Dialect) -> tuple[Call, str]:
+def decode_with_text(call_type: CallType, query: bytes, dialect: Dialect) -> DecodedCall:
     """Return the call that `decode` returns, and the JSON text of its payload.
 
     The text is empty for the flat form, for an undecodable call, and if it has escapes. So a text
@@ -59,7 +59,9 @@ def decode_with_text(call_type: CallType, query: bytes, dialect: Dialect) -> tup
     if not data:
         flat, conflicts = expand(pairs)
         problems += [problem("flat_key_conflict", path) for path in conflicts]
-        return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems)), ""
+        return DecodedCall(
+            Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems))
+        )
     decoded = data_parameter.decode(data)
     if decoded is not None:
         parsed_object = parse_object(decoded.data)
@@ -71,7 +73,7 @@ def decode_with_text(call_type: CallType, query: bytes, dialect: Dialect) -> tup
             padded=decoded.padded,
             problems=(*problems, *parsed_object.problems),
         )
-        return call, parsed_object.text
+        return DecodedCall(call, parsed_object.text)
     if dialect is Dialect.DOCUMENTED and data.lstrip().startswith(b"{"):
         # Segment's API description calls base64 optional; its 2018 source drops this.
         payload, json_problems, text = parse_object(data)
@@ -79,10 +81,12 @@ def decode_with_text(call_type: CallType, query: bytes, dialect: Dialect) -> tup
         if payload is not None:
             problems.append(problem("raw_json"))
         call = Call(type=call_type, form=Form.JSON, payload=payload, problems=tuple(problems))
-        return call, text
+        return DecodedCall(call, text)
     cause, advice = data_parameter.base64_failure(data, query)
     problems.append(problem("bad_request", cause=cause, advice=advice))
-    return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems)), ""
+    return DecodedCall(
+        Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems))
+    )
 
 
 def _is_only_data(query: bytes) -> bool:
