@@ -12,7 +12,8 @@ from pixel_emulator.cli.reports import for_terminal, write_reports
 from pixel_emulator.cli.run_display import hit_line, recording_note, run_summary
 from pixel_emulator.cli.terminal import ExitCode, print_message, wants_colour
 from pixel_emulator.command.process import BY_SIGNAL, ENDING_SIGNALS, CommandExit, signal_handlers
-from pixel_emulator.core.model import count_hits
+from pixel_emulator.core.model import Outcome, count_calls, count_outcomes
+from pixel_emulator.core.report.page import counted
 from pixel_emulator.core.scenarios.scenario import Scenario
 from pixel_emulator.core.verification.verdict import (
     CLIENTS_PAGE,
@@ -94,10 +95,14 @@ def reporting_interruption(
 def print_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
     """Print the verdict, and what is not part of it: late calls, the recording, refused hosts."""
     print_message(for_terminal(verdict, sys.stderr, recording=recorded))
-    if late := journal.outcomes.total() - count_hits(verdict.hits):
-        calls = "1 call" if late == 1 else f"{late} calls"
+    if late := journal.outcomes - count_outcomes(verdict.hits):
+        counts = (
+            (count_calls(late), "call"),
+            (late[Outcome.UNHANDLED], "unhandled request"),
+        )
+        late_text = " and ".join(counted(number, noun) for number, noun in counts if number)
         print_message(
-            f"{calls} arrived when the last scenario was over: not verified (see `quiet`)"
+            f"{late_text} arrived when the last scenario was over: not verified (see `quiet`)"
         )
     if note := recording_note(journal, recorded):
         print_message(note)

@@ -9,7 +9,8 @@ from typing import Self
 
 from pixel_emulator.cli.terminal import print_message, wants_colour
 from pixel_emulator.core import call_text
-from pixel_emulator.core.model import Hit, Outcome
+from pixel_emulator.core.model import Hit, Outcome, count_calls, count_outcomes
+from pixel_emulator.core.report.page import counted
 from pixel_emulator.core.report.wording import impossible_reason
 from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
@@ -138,10 +139,16 @@ def recording_note(journal: Journal, recorded: str) -> str:
 
 
 def outcome_counts(outcomes: Counter[Outcome], where: str = "") -> str:
-    """Return the number of calls by outcome: `3 calls: 2 delivered, 1 dropped`."""
-    calls = outcomes.total() - outcomes[Outcome.UNHANDLED]
-    named = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
-    return f"{calls} {'call' if calls == 1 else 'calls'}{where}" + (f": {named}" if named else "")
+    """Return the number of calls by outcome, and of the requests that are no calls:
+    `3 calls: 2 delivered, 1 dropped, and 1 unhandled request`."""
+    named = ", ".join(
+        f"{outcomes[outcome]} {outcome}"
+        for outcome in Outcome
+        if outcomes[outcome] and outcome is not Outcome.UNHANDLED
+    )
+    text = f"{counted(count_calls(outcomes), 'call')}{where}" + (f": {named}" if named else "")
+    unhandled = outcomes[Outcome.UNHANDLED]
+    return f"{text}, and {counted(unhandled, 'unhandled request')}" if unhandled else text
 
 
 _FILE_CHECK_SECONDS = 0.5
@@ -179,12 +186,12 @@ def _print_changes(watched: ScenarioFiles, window: Window, stopped: Event) -> No
             live, printed = LiveVerdict(watched.scenarios), ""
         start = monotonic()
         evidence = window.evidence(MAX_CALLS_PER_LOOK)
-        count = evidence.total
+        count = count_calls(count_outcomes(evidence.hits))
         outlook = live.update(evidence)
         duration = monotonic() - start
         line = _outlook_line(outlook)
         if line != printed:
-            print_message(f"{line}, after {count} {'call' if count == 1 else 'calls'}")
+            print_message(f"{line}, after {counted(count, 'call')}")
             if outlook is Outlook.IMPOSSIBLE:
                 print_message(
                     f"  {printable(impossible_reason(verify(watched.scenarios, evidence)))}"

@@ -1,5 +1,6 @@
 """The data model: requests, calls, their problems and outcomes, and the evidence of a run."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -369,6 +370,19 @@ def hits_of(exchanges: Iterable[Exchange]) -> tuple[Hit, ...]:
 def count_hits(hits: Iterable[Hit]) -> int:
     """Return the number of hits, including those that they represent (see `Hit.alike`)."""
     return sum(1 + hit.alike for hit in hits)
+
+
+def count_outcomes(hits: Iterable[Hit]) -> Counter[Outcome]:
+    """Return the number of hits by outcome, including those that they represent."""
+    counts: Counter[Outcome] = Counter()
+    for hit in hits:
+        counts[hit.outcome] += 1 + hit.alike
+    return counts
+
+
+def count_calls(outcomes: Counter[Outcome]) -> int:
+    """Return the number of calls; an unhandled request is none."""
+    return outcomes.total() - outcomes[Outcome.UNHANDLED]
 
 
 def path_text(at: Iterable[str | int]) -> str:

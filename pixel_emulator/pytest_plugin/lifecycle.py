@@ -13,7 +13,7 @@ import pytest
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.model import Hit, Outcome
+from pixel_emulator.core.model import Hit, Outcome, count_calls, count_outcomes
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.core.report.page import Page
 from pixel_emulator.core.report.side_by_side import call_lines
@@ -378,9 +378,9 @@ def _add_calls_section(item: pytest.Item, hits: Sequence[Hit]) -> None:
 
 def set_properties(item: pytest.Item, hits: Sequence[Hit], scenarios: Iterable[str]) -> None:
     """Set the properties of the test report; JUnit shows them, and the summary counts them."""
-    counts = Counter(hit.outcome for hit in hits)
+    counts = count_outcomes(hits)
     calls = [hit for hit in hits if hit.outcome is not Outcome.UNHANDLED]
-    properties: list[tuple[str, object]] = [(CALLS_PROPERTY, len(calls))]
+    properties: list[tuple[str, object]] = [(CALLS_PROPERTY, count_calls(counts))]
     properties += [
         (f"{PROPERTY}{outcome}", count)
         for outcome, count in counts.items()

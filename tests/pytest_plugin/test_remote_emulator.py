@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
 from tests.pytest_plugin.examples import EXAMPLES, FAILING, module
@@ -415,3 +416,65 @@ def test_an_emulator_of_our_own_is_gone_after_the_run(inner, pytester):
     pid = int((pytester.path / "pid").read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+TARGETS = (
+    *("/nothing", "/nothing", "/v1/t", "/v1/pixel/track?data=%25"),
+    "/v1/pixel/track?data=eyJ3cml0ZUtleSI6IndrX3Rlc3QiLCJ1c2VySWQiOiJ1IiwiZXZlbnQiOiJPcGVuZWQifQ",
+)
+"""Three requests that are no calls, a dropped call, and a delivered one."""
+
+
+def test_every_place_counts_unhandled_requests_alike(inner, tmp_path):
+    scenario, recording = tmp_path / "s.yaml", tmp_path / "calls.yaml"
+    scenario.write_text("dropped: ignore\nexpect: [{track: Opened}]\n")
+    files = [*("--scenario", scenario), *("--record", recording)]
+    reports = [f"--report={tmp_path / name}" for name in ("r.txt", "r.json")]
+    command = [*PIXEL_EMULATOR, "serve", "--json", "--port", "0", *files, *reports]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            ready = json.loads(process.stdout.readline())
+            for target in TARGETS:
+                httpx.get(f"{ready['url']}{target}", trust_env=False)
+            met = next(line for line in process.stderr if line.startswith("scenarios: met"))
+            headers = {"authorization": f"Bearer {ready['token']}", "accept": "text/plain"}
+            session = f"{ready['control']}/sessions/default"
+            with httpx.Client(headers=headers, trust_env=False) as client:
+                found = client.get(f"{session}/requests?outcome=unhandled").json()["entries"]
+                calls = client.get(f"{session}/calls").json()["entries"]
+                report = client.post(f"{session}/verify", content=scenario.read_bytes()).text
+            test = f"""
+                import httpx
+                import pytest
+
+                @pytest.mark.pixel(dropped="ignore")
+                def test_it(pixels):
+                    for target in {TARGETS!r}:
+                        httpx.get(pixels.url + target, trust_env=False)
+                    pixels.expect(track="Opened")
+                """
+            result = inner(f"--pixel-url={ready['url']}", test_it=test)
+        finally:
+            process.terminate()
+        lines = process.stderr.read()
+
+    assert (len(calls), len(found)) == (2, 3)
+    counts = "2 calls seen · 1 dropped · 3 unhandled"
+    assert counts in report
+    assert counts in (tmp_path / "r.txt").read_text()
+    outcomes = [call["outcome"] for call in json.loads((tmp_path / "r.json").read_text())["calls"]]
+    assert outcomes == ["unhandled"] * 3 + ["dropped", "delivered"]
+    verified = subprocess.run(
+        [*PIXEL_EMULATOR, "verify", scenario, recording], stdout=subprocess.PIPE, check=True
+    )
+    assert counts in verified.stdout.decode()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["pixels: 2 calls in 1 test, 1 dropped, 3 unhandled"])
+    assert met == "scenarios: met, after 2 calls\n"
+    sums = "1 delivered, 1 dropped, and 3 unhandled requests"
+    assert f"\n2 calls: {sums}, recorded to " in lines
+    assert f"; 2 calls in 1 session: {sums}" in lines

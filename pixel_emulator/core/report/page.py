@@ -1,13 +1,12 @@
 """Layout of a report: width, colours, wrapped text, counts and times in words."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from textwrap import wrap
 
-from pixel_emulator.core.model import Hit, Outcome, count_hits
+from pixel_emulator.core.model import Hit, Outcome, count_calls, count_hits, count_outcomes
 from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verification.verdict import ScenarioResult, Status, StepResult, Verdict
 
@@ -93,11 +92,8 @@ def met_counts(results: Iterable[StepResult]) -> str:
 
 def call_counts(verdict: Verdict) -> Iterator[str]:
     """Yield the counts of calls: `5 calls seen`, `0 dropped`."""
-    calls: Counter[Outcome] = Counter()
-    for hit in verdict.hits:
-        calls[hit.outcome] += 1 + hit.alike
-    unhandled = calls.pop(Outcome.UNHANDLED, 0)
-    yield f"{counted(calls.total(), 'call')} seen"
+    calls = count_outcomes(verdict.hits)
+    yield f"{counted(count_calls(calls), 'call')} seen"
     if not verdict.hits:
         yield counted(verdict.connections, "connection")
     yield f"{calls[Outcome.DROPPED]} dropped"
@@ -106,8 +102,8 @@ def call_counts(verdict: Verdict) -> Iterator[str]:
         for outcome in (Outcome.DAMAGED, Outcome.DUPLICATE)
         if calls[outcome]
     )
-    if unhandled:
-        yield f"{unhandled} unhandled"
+    if calls[Outcome.UNHANDLED]:
+        yield f"{calls[Outcome.UNHANDLED]} unhandled"
 
 
 def run_failure_counts(result: ScenarioResult) -> Iterator[str]:
