@@ -1,5 +1,6 @@
 """The data model: parts of a request, paths, and counts of hits."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,7 +17,9 @@ from pixel_emulator.core.model import (
     HttpRequest,
     JudgedCall,
     Outcome,
+    count_calls,
     count_hits,
+    count_outcomes,
     exchanges_of,
     path_text,
 )
@@ -69,6 +72,12 @@ def test_a_path_is_written_in_one_notation(at, text):
 def test_hits_that_stand_for_others_are_counted_with_them():
     hits = (hit(1, "page"), replace(hit(2, "page"), alike=3))
     assert count_hits(hits) == Evidence(hits=hits).total == 5
+    assert count_outcomes(hits).total() == 5
+
+
+def test_an_unhandled_request_is_no_call():
+    outcomes = Counter({Outcome.DELIVERED: 2, Outcome.UNHANDLED: 3})
+    assert count_calls(outcomes) == 2
 
 
 def test_each_call_type_has_a_name_field():
