@@ -57,7 +57,7 @@ def test_every_command_has_help():
 
 def test_the_top_level_stays_as_it_was_agreed():
     allowed = {"pyproject.toml", "pixel_emulator", "scenarios", "tests", "README.md", "LICENSE",
-               "CHANGELOG.md", "CONTRIBUTING.md", "docs", "findings", "uv.lock",
+               "CHANGELOG.md", "CONTRIBUTING.md", "action.yml", "docs", "findings", "uv.lock",
                "dist"}  # fmt: skip
     assert {path.name for path in ROOT.iterdir() if not path.name.startswith(".")} <= allowed
 
