@@ -113,7 +113,7 @@ class MessageIds:
 
         The messageId of a dropped call does not count.
         """
-        duplicates = [self._is_duplicate(judged) for judged in exchange.calls]
+        duplicates = [*map(self._is_duplicate, exchange.calls)]
         return with_duplicates(exchange, duplicates) if True in duplicates else exchange
 
     def _is_duplicate(self, judged: JudgedCall) -> bool:
@@ -148,7 +148,8 @@ def duplicates_of(exchange: Exchange) -> tuple[bool, ...]:
     """Return for each call of an exchange whether its messageId was seen before."""
     return tuple(
         [
-            any(problem.code == DUPLICATE_CODE for problem in judged.problems)
+            bool(judged.problems)
+            and any(problem.code == DUPLICATE_CODE for problem in judged.problems)
             for judged in exchange.calls
         ]
     )
