@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pixel_emulator.command.config_files import config_files
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.trust import stores as java_trust
 from pixel_emulator.trust.stores import STANDARD, TrustStores, unreadable_warning
 
@@ -136,12 +137,13 @@ def json_object(variables: Mapping[str, str | None]) -> str:
 def github_lines(variables: Mapping[str, str | None]) -> str:
     """Return the changes as lines for the file in GITHUB_ENV; what is to be unset is empty there.
 
-    Raises ValueError for a value with a line break: it could set other variables.
+    Raises InputError for a value with a line break: it could set other variables.
     """
     lines = {name: value or "" for name, value in variables.items()}
     for name, value in lines.items():
         if "\n" in value or "\r" in value:
-            raise ValueError(f"{name} has a line break")
+            message = f"{name} has a line break, and a line of GITHUB_ENV holds none: change it"
+            raise InputError(InputIssue(message))
     return "".join(f"{name}={value}\n" for name, value in lines.items())
 
 

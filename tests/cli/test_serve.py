@@ -326,6 +326,15 @@ def test_env_prints_the_flags_of_a_browser(serve, tmp_path, monkeypatch, run_cli
     assert f"export PIXEL_EMULATOR_TOKEN={served.ready['token']}" in out
 
 
+def test_env_refuses_what_a_format_cannot_hold(serve, tmp_path, monkeypatch, run_cli):
+    served = serve()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Da=1\n-Db=2")
+    code, _, said = run_cli("env", "--port", served.port, "--format", "github")
+    assert code == 2
+    assert "JAVA_TOOL_OPTIONS has a line break" in said
+
+
 def test_env_without_an_emulator_says_how_to_start_one(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(InputError, match="pixel-emulator serve --port 8080"):

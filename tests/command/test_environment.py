@@ -12,6 +12,7 @@ from pixel_emulator.command.environment import (
     command_environment,
     shell_exports,
 )
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.trust.stores import TrustStores, certificates
 from tests.certificates import make_authority
 
@@ -241,5 +242,5 @@ def test_each_format_writes_the_same_changes():
     )
     assert FORMATS["github"](ODD) == 'A=it\'s $x \\ "q"\nB=\nC=plain\n'
     assert FORMATS["dotenv"]({"B": None, "C": "a b"}) == "B=''\nC='a b'\n"
-    with pytest.raises(ValueError, match="A has a line break"):
+    with pytest.raises(InputError, match="A has a line break"):
         FORMATS["github"]({"A": "x\nB=y"})
