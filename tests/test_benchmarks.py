@@ -40,7 +40,9 @@ def small(tmp_path):
 def test_each_benchmark_finds_something(name, small):
     measured = BENCHMARKS[name](small)
     assert measured.figures
-    assert all(figure.ours > 0 for figure in measured.figures if figure.unit != "MB")
+    # Memory may not grow, and a process may end within one tick of its clock.
+    none = [figure.work for figure in measured.figures if figure.unit != "MB" and not figure.ours]
+    assert all(work.startswith("CPU at the end") for work in none)
     assert (
         result(as_data(measured, "here")).figures[:1] == result(as_data(measured, "")).figures[:1]
     )

@@ -127,7 +127,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)  # pytest first ends the fixtures of a test that was interrupted
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Stop the emulator, and keep the sentences about stray calls; an xdist worker sends them.
 
