@@ -19,7 +19,6 @@ MAX_PART = 64 * 1024 * 1024
 _READ_SIZE = 1024 * 1024
 _EXCHANGES = b"exchanges:\n"
 _OLD_EXCHANGES = b"calls:\n"
-_OLD_EXCHANGES = b"calls:\n"
 _MAX_HEAD = 64 * 1024
 _NEXT_ENTRY = re.compile(rb"\n(?=[^ #\n])")
 """End of an entry: the next line without indentation, which begins another entry or the end."""

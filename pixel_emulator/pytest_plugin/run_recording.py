@@ -108,7 +108,7 @@ class RunProgress:
 
 _START = 4096
 """Bytes of a recording that contain its head."""
-_NO_CALLS = b"\ncalls:\nend:"
+_NO_CALLS = b"\nexchanges:\nend:"
 """Text of a recording without calls."""
 
 

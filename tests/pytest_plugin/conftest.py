@@ -42,8 +42,8 @@ def inner(pytester, monkeypatch):
         has_processes = apart or any(argument.startswith("-n") for argument in arguments)
         # pytest-playwright 0.10 refuses a second scope of soft assertions in one process, so a run
         # in this one would break all later ones if it left its scope open.
-        without = _SLOW if has_processes else ("playwright",)
-        without = () if all_plugins else without
+        in_the_way = _SLOW if has_processes else ("playwright",)
+        without = () if all_plugins else in_the_way
         return how(*PLUGIN, *_QUIET, *(f"-pno:{name}" for name in without), *arguments)
 
     return run
