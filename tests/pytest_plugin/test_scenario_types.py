@@ -132,7 +132,11 @@ WRONG = """
 """
 CHECKERS = {
     "mypy": (sys.executable, "-m", "mypy", "--no-error-summary", "--cache-dir=.mypy"),
-    "pyright": (shutil.which("pyright", path=str(Path(sys.executable).parent)) or "pyright",),
+    "pyright": (
+        shutil.which("pyright", path=str(Path(sys.executable).parent)) or "pyright",
+        "--pythonpath",
+        sys.executable,
+    ),
 }
 
 
