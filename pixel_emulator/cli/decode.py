@@ -33,6 +33,13 @@ LOST_OUTCOMES = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
 """Outcomes for which `check` and `decode --check` exit with 1."""
 
 FORMATS = ("text", "json")
+lines_format_option = option(
+    "--format",
+    "output",
+    default="text",
+    choices=FORMATS,
+    help="text, or json: an object a line.",
+)
 _FIELDS = (
     *("writeKey", "userId", "anonymousId", "event", "name", "category", "groupId", "previousId"),
 )
@@ -48,13 +55,7 @@ _FIELD_OF_OPTION = {"property": "properties", "trait": "traits"}
     required=False,
     help="Pixel URLs, or bare path?query; - reads stdin.",
 )
-@option(
-    "--format",
-    "output",
-    default="text",
-    choices=FORMATS,
-    help="text, or json: an object a line.",
-)
+@lines_format_option
 @option("--check", is_flag=True, help="Exit 1 if one is dropped, damaged or no pixel call.")
 @takes_settings("dialect", "source", "keep_write_keys")
 def decode(urls: tuple[str, ...], *, settings: Settings, output: str, check: bool) -> int:

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from pixel_emulator.cli.commands import PATH, argument, command, option, takes_settings
-from pixel_emulator.cli.decode import FORMATS, one_of
+from pixel_emulator.cli.decode import FORMATS, lines_format_option, one_of
 from pixel_emulator.cli.inputs import allow_open_option, read_evidence, read_recording
 from pixel_emulator.cli.terminal import ExitCode, print_message, wants_colour, width
 from pixel_emulator.cli.terminal import print_result as show_text
@@ -40,13 +40,7 @@ recordings_argument = argument(
     type=int,
     help="Numbers of calls; else all.",
 )
-@option(
-    "--format",
-    "output",
-    default="text",
-    choices=FORMATS,
-    help="text, or json: an object a line.",
-)
+@lines_format_option
 @takes_settings("keep_write_keys")
 def show(recording: Path, numbers: tuple[int, ...], *, output: str, settings: Settings) -> int:
     """Explain the calls of a recording as `decode` does, each with its whole URL."""

@@ -35,8 +35,8 @@ def _columns() -> int:
     try:
         if columns.isdecimal() and int(columns):
             return int(columns)
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns  # type: ignore[union-attr]
-    except (AttributeError, OSError, ValueError):  # closed, None or no terminal
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ else 0
+    except (OSError, ValueError):  # no terminal, or closed
         return 0
 
 

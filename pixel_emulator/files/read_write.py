@@ -118,7 +118,7 @@ def _migrated_text(path: Path) -> str | None:
     entries: list[JSON] = [recording.migrated_entry(entry.map()) for entry in root["calls"].items()]
     recording.read_head(replace(root, value=document.data | {"exchanges": entries}))
     head = {key: value for key, value in document.data.items() if key not in _NOT_IN_HEAD}
-    text = f"{yaml_writer.write(head)}exchanges:\n"
+    text = f"{yaml_writer.write(head)}{recording.EXCHANGES}"
     if entries:
         text += yaml_writer.write(entries)
     if "end" in document.data:
@@ -173,7 +173,7 @@ def read_entries(path: str | os.PathLike[str], start: int, end: int) -> tuple[Ex
             data = file.read(end - start)
     except OSError as error:
         raise file_error("read", path, error) from None
-    text = f"exchanges:\n{_text(data, str(path))}"
+    text = f"{recording.EXCHANGES}{_text(data, str(path))}"
     document = Document(str(path), load(text, str(path)), {})
     return tuple(map(read_exchange, Node(document, (), document.data)["exchanges"].items()))
 

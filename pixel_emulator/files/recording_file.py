@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pixel_emulator.core.errors import InputError, InputIssue, Location
+from pixel_emulator.core.recordings.recording import EXCHANGES
 from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.files.file_io import close_locked, file_error, holder, lock
 from pixel_emulator.files.read_write import FIRST_KEY
@@ -152,7 +153,8 @@ class RecordingFile:
             message = "exists and is no recording: it is not overwritten; choose another file"
             raise InputError(InputIssue(message, Location(str(self.path))))
         if start:
-            self._replace(is_unused=len(start) < _START_BYTES and start.endswith(b"\nexchanges:\n"))
+            is_empty = start.endswith(f"\n{EXCHANGES}".encode())
+            self._replace(is_unused=len(start) < _START_BYTES and is_empty)
             return
         with suppress(OSError):  # a full disk: writing the first call, or the end, will report it
             self.write(b"")

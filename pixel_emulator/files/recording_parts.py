@@ -130,7 +130,7 @@ def merge(
         clock=next(iter(total.clocks), Clock.REAL) if len(total.clocks) < 2 else Clock.MIXED,
     )
     text = (
-        f"{yaml_writer.write(recording.head_data(head))}exchanges:\n"
+        f"{yaml_writer.write(recording.head_data(head))}{recording.EXCHANGES}"
         f"{entries}{yaml_writer.write(recording.end_data(end))}"
     )
     return Merged(text, len(hits), end.gaps)

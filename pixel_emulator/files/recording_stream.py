@@ -17,7 +17,7 @@ MAX_PART = 64 * 1024 * 1024
 """Largest size in bytes of one entry, or of everything after the last one."""
 
 _READ_SIZE = 1024 * 1024
-_EXCHANGES = b"exchanges:\n"
+_EXCHANGES = recording.EXCHANGES.encode()
 _OLD_EXCHANGES = b"calls:\n"
 _MAX_HEAD = 64 * 1024
 _NEXT_ENTRY = re.compile(rb"\n(?=[^ #\n])")
@@ -172,7 +172,7 @@ class RecordingStream:
     def _parse_entry(self, text: str) -> Node:
         """Parse the text of an entry. Raises InputError with its place in the file."""
         try:
-            data = load(f"exchanges:\n{text}", self._name)
+            data = load(f"{recording.EXCHANGES}{text}", self._name)
         except InputError:
             self._raise_with_place(text)
             raise

@@ -17,7 +17,7 @@ import pytest
 
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Dialect, Hit
-from pixel_emulator.core.recordings.recording import End, Head, Redaction
+from pixel_emulator.core.recordings.recording import EXCHANGES, End, Head, Redaction
 from pixel_emulator.core.redaction.masking import hide
 from pixel_emulator.files import read_write
 from pixel_emulator.files.file_io import close_locked
@@ -108,7 +108,7 @@ class RunProgress:
 
 _START = 4096
 """Bytes of a recording that contain its head."""
-_NO_CALLS = b"\nexchanges:\nend:"
+_NO_CALLS = f"\n{EXCHANGES}end:".encode()
 """Text of a recording without calls."""
 
 

@@ -133,7 +133,7 @@ class RecordingWriter:
     ) -> None:
         self._masks = head.redaction is Redaction.WRITE_KEYS
         self._keys = run_keys(known_keys)
-        text = f"{yaml_writer.write(recording.head_data(head))}exchanges:\n"
+        text = f"{yaml_writer.write(recording.head_data(head))}{recording.EXCHANGES}"
         self._file = RecordingFile(path, text.encode())
         self._entries = 0
         self._blocks: list[tuple[int, int]] = []  # of each: number of its first call, offset

@@ -37,6 +37,9 @@ _CALL_KEYS = (
 )  # fmt: skip
 """Keys of a call, which were keys of the entry itself in the old layout (see `OLD_LAYOUT`)."""
 
+EXCHANGES = "exchanges:\n"
+"""Line of a recording after its head: the entries follow it, then the end."""
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
